@@ -1,0 +1,55 @@
+"""How long work tells what it is doing: events handed to a callable, rendered by whoever passed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Level(str, Enum):
+    """What an event is: progress of a step, a message, or something to worry about."""
+
+    PROGRESS = "progress"
+    DETAIL = "detail"
+    """Shown with ``-v`` only."""
+    INFO = "info"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing to tell: ``done`` of ``total`` (bytes, or steps) where that is known."""
+
+    text: str
+    level: Level = Level.PROGRESS
+    done: int | None = None
+    total: int | None = None
+
+
+Report = Callable[[Event], None]
+"""Takes events as they happen. Called from the thread that works; must return quickly and not raise."""
+
+
+def silent(event: Event) -> None:
+    """Report nothing: the default of every library function."""
+
+
+def say(report: Report, text: str, *, done: int | None = None, total: int | None = None) -> None:
+    """Tell progress of the present step."""
+    report(Event(text=text, done=done, total=total))
+
+
+def detail(report: Report, text: str) -> None:
+    """Tell what only ``-v`` shows."""
+    report(Event(text=text, level=Level.DETAIL))
+
+
+def info(report: Report, text: str) -> None:
+    """Tell something worth reading whatever the progress display."""
+    report(Event(text=text, level=Level.INFO))
+
+
+def warn(report: Report, text: str) -> None:
+    """Tell something to worry about that is not a failure."""
+    report(Event(text=text, level=Level.WARNING))

@@ -1,0 +1,26 @@
+"""What the embedded runtime is made of: the parts that a server process needs, and where they are here.
+
+The server (``packager.serving``) runs on the TensorFlow C API, so of the tensorflow wheel it needs two
+shared objects and the generated protobuf modules, and nothing that imports the tensorflow package.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from packager.errors import UsageError
+
+DISTRIBUTIONS = ("protobuf", "httptools", "uvloop")
+"""The distributions that ``packager.serving`` imports, besides the standard library."""
+
+TENSORFLOW_LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_framework.so.2")
+"""The shared objects of the TensorFlow C API, in the folder of the tensorflow package."""
+
+
+def tensorflow_folder() -> Path:
+    """Return the folder of the installed tensorflow package, without importing it."""
+    spec = importlib.util.find_spec("tensorflow")
+    if spec is None or not spec.submodule_search_locations:
+        raise UsageError("tensorflow is not installed", hint="pip install tensorflow")
+    return Path(next(iter(spec.submodule_search_locations)))

@@ -1,0 +1,364 @@
+"""The values that pass between stages: frozen, keyword-only, with tuples inside, checked when made."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from packager.errors import UsageError
+
+Shape = tuple[int | None, ...]
+"""Dimensions of a tensor, ``None`` where a dimension is free."""
+
+
+class FileKind(str, Enum):
+    """What an HDF5 file holds, by its structure (never by its name)."""
+
+    FULL_MODEL = "full-model"
+    WEIGHTS = "weights-only"
+    KERAS3_WEIGHTS = "keras3-weights"
+    RAW = "raw-datasets"
+
+
+class Severity(str, Enum):
+    """How bad a finding is: an ``error`` is refused before anything is loaded."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something in a file that its reader should know, found without executing anything."""
+
+    rule: str
+    severity: Severity
+    path: str
+    """Where inside the file: an HDF5 path, or a path in the model config (``model_config/layers/3``)."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TensorSpec:
+    """Name, dtype (numpy's name) and shape of a tensor; dimension 0 is the batch."""
+
+    name: str
+    dtype: str
+    shape: Shape
+
+    def __post_init__(self) -> None:
+        if any(d is not None and d < 0 for d in self.shape):
+            raise ValueError(f"negative dimension in {self.name!r}: {self.shape}")
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.dtype}[{', '.join('?' if d is None else str(d) for d in self.shape)}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightDataset:
+    """One dataset of weights, as the file declares it."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it holds."""
+        count = 1
+        for dimension in self.shape:
+            count *= dimension
+        return count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSummary:
+    """One layer of the architecture with the weights the file holds for it."""
+
+    name: str
+    class_name: str
+    weights: tuple[WeightDataset, ...] = ()
+    custom: bool = False
+    """Whether the class is unknown to Keras and has to be supplied."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers its weights hold."""
+        return sum(weight.parameters for weight in self.weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What an ``.h5`` file is, told from its structure alone."""
+
+    path: Path
+    size: int
+    kind: FileKind
+    keras_version: str | None
+    backend: str | None
+    model_class: str | None
+    layers: tuple[LayerSummary, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[str, ...]
+    """Names of the output layers, in the model's order."""
+    custom_classes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the file's weights hold."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def keras_generation(self) -> int | None:
+        """1, 2 or 3 by who wrote the file, ``None`` where nothing tells."""
+        if self.keras_version is None:
+            return None
+        match = re.match(r"(\d+)\.", self.keras_version)
+        return int(match[1]) if match else 2  # "tfjs-layers v1.2.3" writes Keras 2 configs
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that forbid loading."""
+        return tuple(f for f in self.findings if f.severity is Severity.ERROR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """Which dataset a variable's value comes from, and how its bytes become the variable's."""
+
+    variable: str
+    shape: tuple[int, ...]
+    dtype: str
+    dataset: str
+    transform: str
+    """``copy`` where the numbers are the dataset's own, in order; ``convert`` where they were reordered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One signature of a SavedModel: what a client may send, and what it gets back."""
+
+    key: str
+    method: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServableVersion:
+    """One version folder of a model that TensorFlow Serving can load: ``<base path>/<name>/<version>``."""
+
+    name: str
+    version: int
+    path: Path
+
+    def __post_init__(self) -> None:
+        check_model_name(self.name)
+        check_version(self.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """A SavedModel that was made from an ``.h5`` file."""
+
+    servable: ServableVersion
+    source: Path
+    source_sha256: str
+    source_keras: str | None
+    loader: str
+    """The library that rebuilt the model, with its version: ``keras 3.15.1``, ``tf_keras 2.20.1``."""
+    tensorflow: str
+    signatures: tuple[Signature, ...]
+    bindings: tuple[Binding, ...]
+    parameters: int
+    parity: float
+    """Largest absolute difference between the source model's and the SavedModel's answers."""
+    warnings: tuple[str, ...] = ()
+
+
+_IMAGE_REFERENCE = re.compile(
+    r"(?:(?P<domain>(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+    r"(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?)/)?"
+    r"(?P<path>[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)"
+    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
+    r"(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageReference:
+    """A parsed image reference, ``[domain[:port]/]path[:tag][@digest]``.
+
+    The grammar and the rule for telling a domain from a path (a dot, a colon, ``localhost`` or a
+    capital letter makes it a domain) are those of github.com/distribution/reference.
+    """
+
+    domain: str | None
+    path: str
+    tag: str | None
+    digest: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> ImageReference:
+        """Parse ``text``, or raise UsageError."""
+        head, slash, _ = text.partition("/")
+        is_domain = bool(slash) and (
+            "." in head or ":" in head or head == "localhost" or head != head.lower()
+        )
+        match = _IMAGE_REFERENCE.fullmatch(text if is_domain else f"placeholder.invalid/{text}")
+        if not match or len(match["path"]) > 255:
+            raise UsageError(
+                f"invalid image reference {text!r}",
+                hint="write [registry[:port]/]name[:tag], in lower case: registry.example.com/team/digits:1",
+            )
+        return cls(
+            domain=head if is_domain else None, path=match["path"], tag=match["tag"], digest=match["digest"]
+        )
+
+    @property
+    def repository(self) -> str:
+        """The reference without tag and digest."""
+        return f"{self.domain}/{self.path}" if self.domain else self.path
+
+    @property
+    def tag_or_latest(self) -> str:
+        """The tag, ``latest`` where none was written."""
+        return self.tag or "latest"
+
+    def with_digest(self, digest: str) -> ImageReference:
+        """Return the same repository, pinned to ``digest``."""
+        return dataclasses.replace(self, tag=None, digest=digest)
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.repository}{tag}{digest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltImage:
+    """An image that was built around one or more servable versions."""
+
+    reference: ImageReference
+    image_id: str | None
+    """The engine's ID (digest of the image config), ``None`` for a layout on disk."""
+    digest: str | None
+    """Digest of the manifest, where the image has one: in a layout, or after a push."""
+    layout: Path | None
+    base: str
+    """The base as it was resolved: a reference pinned by digest, or an image ID."""
+    base_kind: str
+    """``official``, ``embedded`` or ``custom``."""
+    platform: str
+    model_name: str
+    versions: tuple[int, ...]
+    size: int
+    """Bytes, as the engine or the layout counts them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushedImage:
+    """An image in a registry, by the digest that the registry itself reports."""
+
+    reference: ImageReference
+    digest: str
+    size: int | None = None
+
+    @property
+    def pinned(self) -> ImageReference:
+        """The reference that can only ever mean these bytes."""
+        return self.reference.with_digest(self.digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One prediction request of a smoke test and how its answer compares with the recorded one."""
+
+    signature: str
+    form: str
+    """``row`` or ``columnar``."""
+    batch: int
+    latency_ms: float
+    max_difference: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeReport:
+    """What a running server answered, compared with what the source model answers."""
+
+    target: str
+    mode: str
+    """``container`` or ``process``."""
+    model_name: str
+    version: int
+    ready_s: float
+    """Seconds from start to AVAILABLE."""
+    probes: tuple[Probe, ...]
+    tolerance: float
+
+    @property
+    def max_difference(self) -> float:
+        """Largest absolute difference from the recorded answers."""
+        return max((probe.max_difference for probe in self.probes), default=0.0)
+
+    @property
+    def latency_ms(self) -> float:
+        """Median latency of the requests."""
+        ordered = sorted(probe.latency_ms for probe in self.probes)
+        return ordered[len(ordered) // 2] if ordered else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that ``doctor`` looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    fix: str | None = None
+    """What to type where it is not ok."""
+    required: bool = True
+
+
+def check_model_name(name: str) -> str:
+    """Return ``name`` if TensorFlow Serving can serve a model so named, or raise UsageError.
+
+    Its REST paths take ``[^/:]+``; the name is a folder and an environment variable's value as well,
+    so it must not start with a dot or a dash.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", name):
+        raise UsageError(
+            f"invalid model name {name!r}",
+            hint="use letters, digits, '_', '-' and '.', starting with a letter, digit or '_': --name digits",
+        )
+    return name
+
+
+def check_version(version: int) -> int:
+    """Return ``version`` if it can name a version folder (a non-negative int64), or raise UsageError."""
+    if not 0 <= version < 2**63:
+        raise UsageError(f"invalid version {version}", hint="a version is a whole number from 0: --version 1")
+    return version
+
+
+def to_json(value: Any) -> Any:
+    """Turn a value object into what ``json.dumps`` takes: properties left out, paths as text."""
+    if isinstance(value, ImageReference):
+        return str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(k): to_json(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(v) for v in value]
+    return value
