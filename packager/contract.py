@@ -1,0 +1,143 @@
+"""What a SavedModel promises its clients: signatures, and answers recorded from the source model.
+
+It lies in the version folder, so it travels inside the image: ``assets.extra/packager/contract.json`` tells
+the signatures and where the model came from; ``samples.npz`` beside it holds the recorded requests and
+answers, arrays named ``<sample>/inputs/<name>`` and ``<sample>/outputs/<name>``, batch first. TensorFlow
+Serving ignores what it does not know in ``assets.extra``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from packager.errors import ModelFileError
+from packager.values import Signature, TensorSpec, to_json
+
+FOLDER = "assets.extra/packager"
+"""Where the contract lies, relative to the version folder."""
+
+FORMAT = 1
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One request and what the source model answers to it; every array has the batch first."""
+
+    signature: str
+    inputs: Arrays
+    outputs: Arrays
+
+    @property
+    def batch(self) -> int:
+        """How many examples it holds."""
+        return int(next(iter(self.inputs.values())).shape[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """The signatures of a SavedModel, its origin, and recorded samples."""
+
+    source: str
+    """File name of the ``.h5`` it was made from."""
+    source_sha256: str
+    tensorflow: str
+    """Version of the exporting TensorFlow: a server must be at least that new."""
+    loader: str
+    signatures: tuple[Signature, ...]
+    samples: tuple[Sample, ...]
+
+
+def write_contract(contract: Contract, version_folder: Path) -> None:
+    """Write ``contract`` into ``version_folder``; the same contract gives the same bytes."""
+    folder = version_folder / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {
+        "format": FORMAT,
+        "source": {"file": contract.source, "sha256": contract.source_sha256},
+        "tensorflow": contract.tensorflow,
+        "loader": contract.loader,
+        "signatures": to_json(contract.signatures),
+        "samples": [{"signature": s.signature, "batch": s.batch} for s in contract.samples],
+    }
+    text = json.dumps(document, indent=2, sort_keys=True)
+    (folder / "contract.json").write_text(text + "\n", encoding="utf-8")
+    np.savez_compressed(folder / "samples.npz", allow_pickle=False, **_named_arrays(contract.samples))
+
+
+def read_contract(version_folder: Path) -> Contract | None:
+    """Read the contract of a version folder, ``None`` where it has none.
+
+    Raises ModelFileError where there is one and it cannot be read.
+    """
+    folder = version_folder / FOLDER
+    if not (folder / "contract.json").is_file():
+        return None
+    try:
+        document = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
+        if document["format"] != FORMAT:
+            raise ModelFileError(
+                f"contract format {document['format']!r} in {folder}",
+                hint=f"this packager reads format {FORMAT}: upgrade it",
+            )
+        with np.load(folder / "samples.npz", allow_pickle=False) as arrays:
+            samples = tuple(
+                Sample(
+                    signature=entry["signature"],
+                    inputs=_under(arrays, f"{i}/inputs/"),
+                    outputs=_under(arrays, f"{i}/outputs/"),
+                )
+                for i, entry in enumerate(document["samples"])
+            )
+        return Contract(
+            source=document["source"]["file"],
+            source_sha256=document["source"]["sha256"],
+            tensorflow=document["tensorflow"],
+            loader=document["loader"],
+            signatures=tuple(map(_signature, document["signatures"])),
+            samples=samples,
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(
+            f"unreadable contract in {folder}: {error}",
+            hint="convert the model again: packager convert --force",
+        ) from error
+
+
+def _named_arrays(samples: tuple[Sample, ...]) -> dict[str, npt.NDArray[Any]]:
+    return {
+        f"{i}/{side}/{name}": _storable(array)
+        for i, sample in enumerate(samples)
+        for side, arrays in (("inputs", sample.inputs), ("outputs", sample.outputs))
+        for name, array in arrays.items()
+    }
+
+
+def _storable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return ``array`` without Python objects, which npz would pickle: strings as fixed-width bytes."""
+    return np.asarray(array, dtype=np.bytes_) if array.dtype == object else array
+
+
+def _under(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
+    return {key[len(prefix) :]: arrays[key] for key in arrays if key.startswith(prefix)}
+
+
+def _signature(entry: Mapping[str, Any]) -> Signature:
+    return Signature(
+        key=entry["key"],
+        method=entry["method"],
+        inputs=tuple(map(_spec, entry["inputs"])),
+        outputs=tuple(map(_spec, entry["outputs"])),
+    )
+
+
+def _spec(entry: Mapping[str, Any]) -> TensorSpec:
+    return TensorSpec(name=entry["name"], dtype=entry["dtype"], shape=tuple(entry["shape"]))
