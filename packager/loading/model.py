@@ -1,0 +1,32 @@
+"""A rebuilt model, with all that later stages need to know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from packager.values import Binding, TensorSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInput:
+    """An input of the model, with what its numbers mean where the model tells."""
+
+    spec: TensorSpec
+    vocabulary: int | None = None
+    """Values are whole numbers below this, where the input is looked up in an embedding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A Keras model, ready to answer, whose weights are the file's."""
+
+    call: Callable[[Sequence[Any]], Sequence[Any]]
+    """Inputs in order → outputs in order, in inference mode; takes and returns TensorFlow tensors."""
+    inputs: tuple[ModelInput, ...]
+    outputs: tuple[TensorSpec, ...]
+    bindings: tuple[Binding, ...]
+    parameters: int
+    loader: str
+    warnings: tuple[str, ...]
