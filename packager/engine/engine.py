@@ -1,0 +1,152 @@
+"""The engine's verbs on images, and the one way to a container."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, cast
+
+from docker import APIClient
+from docker.errors import ImageNotFound
+
+from packager.engine.containers import Container, ContainerSpec, created_container
+from packager.engine.failures import build_failure, image_missing, pull_failure, push_failure, translated
+from packager.engine.images import EngineImage
+from packager.engine.streams import BuildLog, checked, follow_transfer
+from packager.engine.upload import sending
+from packager.progress import Report, silent
+from packager.values import ImageReference, PushedImage
+
+_CHUNK = 1 << 20
+
+
+class Engine:
+    """A container engine that answers. Its methods raise the errors of packager.errors only."""
+
+    def __init__(self, client: APIClient, *, version: str, platform: str) -> None:
+        self._client = client
+        self.version = version
+        self.platform = platform
+        """What its containers run on: ``linux/amd64``."""
+
+    def image(self, reference: str) -> EngineImage | None:
+        """Return the image so named (a reference or an ID), ``None`` where the engine has none."""
+        with translated(f"looking for the image {reference!r}"):
+            try:
+                return EngineImage.from_inspection(self._client.inspect_image(reference))
+            except ImageNotFound:
+                return None
+
+    def pull(self, reference: ImageReference, *, report: Report = silent) -> EngineImage:
+        """Pull ``reference``, or raise BaseUnavailableError."""
+        doing = f"pulling {reference}"
+        with translated(doing, explain=partial(pull_failure, reference)):
+            events = self._client.pull(
+                reference.repository,
+                tag=reference.digest or reference.tag_or_latest,
+                stream=True,
+                decode=True,
+            )
+            follow_transfer(events, doing, report)
+        return self._present(str(reference))
+
+    def load(self, archive: Iterable[bytes], *, report: Report = silent) -> None:
+        """Load the images of a docker archive, a tar stream."""
+        doing = "loading the image"
+        with translated(doing), sending(archive, doing, report) as upload:
+            for _ in checked(self._client.load_image(upload, quiet=True)):
+                pass
+
+    def save(self, reference: str) -> Iterator[bytes]:
+        """Yield the image as a docker archive, a tar stream."""
+        with translated(f"reading the image {reference!r}"):
+            try:
+                yield from self._client.get_image(reference, chunk_size=_CHUNK)
+            except ImageNotFound:
+                raise image_missing(reference) from None
+
+    def build(
+        self,
+        context: Iterable[bytes],
+        *,
+        tag: ImageReference,
+        arguments: Mapping[str, str],
+        labels: Mapping[str, str],
+        platform: str | None = None,
+        report: Report = silent,
+    ) -> EngineImage:
+        """Build the context, a tar stream with a ``Dockerfile`` in it, and tag the image ``tag``.
+
+        A build that fails or is interrupted leaves neither containers nor untagged images.
+        """
+        log = BuildLog(report)
+        finished = False
+        try:
+            with (
+                translated("building the image", explain=lambda text: build_failure(tag, text, log.tail())),
+                sending(context, "sending the build context", report) as upload,
+            ):
+                log.follow(
+                    self._client.build(
+                        fileobj=cast(Any, upload),
+                        custom_context=True,
+                        tag=str(tag),
+                        buildargs=dict(arguments),
+                        labels=dict(labels),
+                        platform=platform,
+                        rm=True,
+                        forcerm=True,
+                        decode=True,
+                    )
+                )
+            finished = True
+        finally:
+            if not finished and log.unfinished:
+                self._remove_untagged(log.unfinished)
+        return self._present(log.image_id or str(tag))
+
+    def push(self, reference: ImageReference, *, report: Report = silent) -> PushedImage:
+        """Push ``reference``, and return the digest that the registry answered with.
+
+        Raises RegistryUnreachableError, RegistryAuthError, RegistryError or ImageNotFoundError.
+        """
+        if self.image(str(reference)) is None:
+            raise image_missing(str(reference))
+        doing = f"pushing {reference}"
+        with translated(doing, explain=partial(push_failure, reference)):
+            events = self._client.push(
+                reference.repository, tag=reference.tag_or_latest, stream=True, decode=True
+            )
+            pushed = follow_transfer(events, doing, report)
+        if "Digest" not in pushed:
+            raise push_failure(reference, "the engine reported no digest")
+        return PushedImage(reference=reference, digest=pushed["Digest"])
+
+    def container(self, spec: ContainerSpec) -> AbstractContextManager[Container]:
+        """Create a container that is not started yet, and remove it at the end, whatever happens."""
+        return created_container(self._client, spec)
+
+    def remove_image(self, reference: str) -> None:
+        """Remove the image or tag; one that is not there is no error."""
+        with translated(f"removing the image {reference!r}"):
+            try:
+                self._client.remove_image(reference, force=True)
+            except ImageNotFound:
+                return
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._client.close()
+
+    def _present(self, reference: str) -> EngineImage:
+        image = self.image(reference)
+        if image is None:
+            raise image_missing(reference)
+        return image
+
+    def _remove_untagged(self, image_id: str) -> None:
+        """Remove what a step of a failed build left; a base, which has a name, stays."""
+        image = self.image(image_id)
+        if image is not None and not image.tags and not image.repo_digests:
+            self.remove_image(image_id)
