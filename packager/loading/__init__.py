@@ -25,7 +25,7 @@ def load_model(path: Path, inspection: Inspection, config: Mapping[str, Any]) ->
     generation = inspection.keras_generation
     if inspection.backend not in (None, "tensorflow", "jax", "torch"):
         raise ModelLoadError(
-            f"the weights were written on Keras' {inspection.backend!r} backend, which flips convolution kernels",
+            f"the weights were written on backend {inspection.backend!r}, which flips convolution kernels",
             hint="load and save the model once with Keras on TensorFlow",
         )
     if generation == 3:

@@ -1,0 +1,58 @@
+"""Requests to record answers of: distinct data for each input, the same at every conversion."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from packager.errors import ExportError
+from packager.values import TensorSpec
+
+BATCH = 3
+"""Examples in a recorded request; a smoke test also sends the first one alone."""
+
+FREE_DIMENSION = (8, 16, 32, 64, 128, 224)
+"""Sizes tried for dimensions that a model leaves free, until one fits it (windows, strides, pooling)."""
+
+
+def sample_inputs(
+    specs: Sequence[TensorSpec], vocabularies: Sequence[int | None], *, batch: int, free: int
+) -> list[npt.NDArray[Any]]:
+    """Return one array for each spec, shape ``(batch, …)`` with every other free dimension ``free``.
+
+    Floats lie in [0, 1), whole numbers below the vocabulary. numpy promises that RandomState draws
+    the same numbers from one seed in every version, so requests do not change from run to run.
+    """
+    return [
+        _values(spec, vocabulary, _sizes(spec, batch, free))
+        for spec, vocabulary in zip(specs, vocabularies, strict=True)
+    ]
+
+
+def _sizes(spec: TensorSpec, batch: int, free: int) -> tuple[int, ...]:
+    first = spec.shape[0] if spec.shape and spec.shape[0] is not None else batch
+    return (first, *(free if d is None else d for d in spec.shape[1:]))
+
+
+def _values(spec: TensorSpec, vocabulary: int | None, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    # Seeded by the name, so that two inputs of one shape differ and a swap of them shows.
+    random = np.random.RandomState(zlib.crc32(spec.name.encode()))
+    if spec.dtype == "string":
+        words = np.array([b"one", b"two words", b"three more words"], dtype=object)
+        return words[random.randint(0, len(words), size=shape)]
+    try:
+        dtype = np.dtype(spec.dtype)
+    except TypeError as error:
+        raise ExportError(
+            f"input {spec.name!r} has dtype {spec.dtype!r}, which no request can carry",
+            hint="serve float32 or float64: rebuild the model with that input dtype",
+        ) from error
+    if dtype.kind == "b":
+        return random.randint(0, 2, size=shape).astype(dtype)
+    if vocabulary is not None or dtype.kind in "iu":
+        return random.randint(0, vocabulary or 10, size=shape).astype(dtype)
+    return random.random_sample(size=shape).astype(dtype)
