@@ -277,6 +277,19 @@ class PushedImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a server answered for one example in one output, as far as a table shows it."""
+
+    output: str
+    example: int
+    """Its place in the batch."""
+    size: int
+    """How many values the output has for one example."""
+    values: tuple[tuple[int, float | str], ...]
+    """Flat index and value: the largest numbers first, or the first texts in their own order; ten at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """One prediction request of a smoke test and how its answer compares with the recorded one."""
 
@@ -286,6 +299,8 @@ class Probe:
     batch: int
     latency_ms: float
     max_difference: float
+    predictions: tuple[Prediction, ...] = ()
+    """The first few examples, output by output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

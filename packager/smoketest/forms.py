@@ -1,0 +1,110 @@
+"""The two JSON forms of a prediction request, and how each one's answer falls apart into outputs.
+
+Row form lists examples (``instances`` → ``predictions``), columnar form gives whole tensors (``inputs``
+→ ``outputs``). Where a signature has a single output, its name is left out of the answer.
+https://www.tensorflow.org/tfx/serving/api_rest
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from packager.contract import Sample
+from packager.errors import RequestError, WrongAnswerError
+
+_JSON_KINDS = "biuSU"
+"""Kinds of numpy dtypes that TensorFlow Serving's JSON carries, besides floats of 32 and 64 bits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """One way to put a sample into JSON and to read the answer."""
+
+    name: str
+    payload: Callable[[Sample], dict[str, Any]]
+    answer_key: str
+    columns: Callable[[Any, tuple[str, ...]], Mapping[str, Any]]
+
+    def request(self, sample: Sample) -> bytes:
+        """Return the body of a request that sends the inputs of ``sample``."""
+        body = {"signature_name": sample.signature, **self.payload(sample)}
+        return json.dumps(body, default=_b64).encode()
+
+    def outputs(self, document: Any, sample: Sample) -> Mapping[str, Any]:
+        """Return the answered values by output; raise WrongAnswerError where the outputs are others."""
+        if not isinstance(document, dict) or self.answer_key not in document:
+            raise RequestError(f"the answer has no {self.answer_key!r}: {json.dumps(document)[:200]}")
+        return self.columns(document[self.answer_key], tuple(sorted(sample.outputs)))
+
+
+def forms_for(sample: Sample) -> tuple[Form, ...]:
+    """Return the forms that ``sample`` can be asked in: none where JSON cannot carry its types.
+
+    Row form needs the batch in every input and output.
+    """
+    arrays = [*sample.inputs.values(), *sample.outputs.values()]
+    if not all(array.dtype.kind in _JSON_KINDS or array.dtype in ("float32", "float64") for array in arrays):
+        return ()
+    has_rows = sample.batch > 0 and all(a.ndim > 0 and a.shape[0] == sample.batch for a in arrays)
+    return (ROW, COLUMNAR) if has_rows else (COLUMNAR,)
+
+
+def _instances(sample: Sample) -> dict[str, Any]:
+    columns = {name: array.tolist() for name, array in sample.inputs.items()}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return {"instances": rows}
+
+
+def _inputs(sample: Sample) -> dict[str, Any]:
+    return {"inputs": {name: array.tolist() for name, array in sample.inputs.items()}}
+
+
+def _from_rows(predictions: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
+    if not isinstance(predictions, list):
+        raise RequestError(f"the answer's predictions are no list: {json.dumps(predictions)[:200]}")
+    if len(names) == 1 and not any(_names_outputs(row) for row in predictions):
+        return {names[0]: predictions}
+    for row in predictions:
+        _check_names(row.keys() if isinstance(row, dict) else (), names)
+    return {name: [row[name] for row in predictions] for name in names}
+
+
+def _from_columns(outputs: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
+    if len(names) == 1 and not _names_outputs(outputs):
+        return {names[0]: outputs}
+    columns = outputs if isinstance(outputs, dict) else {}
+    _check_names(columns.keys(), names)
+    return columns
+
+
+def _names_outputs(value: Any) -> bool:
+    """Whether an object names outputs, rather than being the ``{"b64": …}`` that bytes are written as."""
+    return isinstance(value, dict) and value.keys() != {"b64"}
+
+
+def _check_names(answered: Iterable[str], recorded: tuple[str, ...]) -> None:
+    if set(answered) != set(recorded):
+        raise WrongAnswerError(
+            f"the server answers with {_listed(answered)}, the source model with {_listed(recorded)}",
+            hint="the model is not the one its contract tells of: packager convert FILE --name NAME --force",
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    quoted = ", ".join(repr(name) for name in sorted(names))
+    return f"outputs {quoted}" if quoted else "a nameless output"
+
+
+def _b64(value: object) -> dict[str, str]:
+    """Write bytes as the server reads them; called by ``json`` for what it cannot write itself."""
+    if not isinstance(value, bytes):
+        raise TypeError(f"no JSON for {type(value).__name__}")
+    return {"b64": base64.b64encode(value).decode("ascii")}
+
+
+ROW = Form(name="row", payload=_instances, answer_key="predictions", columns=_from_rows)
+COLUMNAR = Form(name="columnar", payload=_inputs, answer_key="outputs", columns=_from_columns)

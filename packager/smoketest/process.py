@@ -1,0 +1,150 @@
+"""The embedded server as a process of its own: started on a loopback port, and always ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from packager.errors import PortTakenError
+from packager.smoketest.server import ServerExit
+
+LOOPBACK = "127.0.0.1"
+
+_LOG_TAIL = 256 * 1024
+_PATIENCE = 10.0
+"""Seconds between asking a server to end and killing it."""
+
+_PORT_IS_OURS = "Exporting HTTP/REST API"
+"""What the server logs once it listens. Until then an answer at its port is somebody else's."""
+
+
+class ProcessServer:
+    """A server process with its log in a file that has no name."""
+
+    mode = "process"
+
+    def __init__(self, process: subprocess.Popen[bytes], *, log: IO[bytes], rest_port: int) -> None:
+        self.started = time.monotonic()
+        self.pid = process.pid
+        self._process = process
+        self._log = log
+        self._rest_port = rest_port
+
+    def rest_url(self) -> str | None:
+        """Return the address, ``None`` until the log tells that this process has the port."""
+        return f"http://{LOOPBACK}:{self._rest_port}" if _PORT_IS_OURS in self.logs() else None
+
+    def exit(self) -> ServerExit | None:
+        """Return how the process ended, ``None`` while it runs."""
+        code = self._process.poll()
+        return None if code is None else ServerExit(exit_code=code if code >= 0 else 128 - code)
+
+    def logs(self) -> str:
+        """Return the last 256 KiB of what it wrote to stdout and stderr."""
+        descriptor = self._log.fileno()
+        start = max(0, os.fstat(descriptor).st_size - _LOG_TAIL)
+        return os.pread(descriptor, _LOG_TAIL, start).decode("utf-8", "replace")
+
+
+def server_command(base_path: Path, *, model: str, rest_port: int) -> list[str]:
+    """Return the command of the embedded server: REST on the loopback only, one attempt to load."""
+    return [
+        sys.executable,
+        "-m",
+        "packager.serving",
+        "--port=0",
+        f"--rest_api_port={rest_port}",
+        f"--rest_api_address={LOOPBACK}",
+        f"--model_name={model}",
+        f"--model_base_path={base_path.resolve()}",
+        "--max_num_load_retries=0",
+    ]
+
+
+@contextmanager
+def run_process(command: Sequence[str], *, rest_port: int) -> Iterator[ProcessServer]:
+    """Run ``command``, which serves REST at ``rest_port``, and end it whatever happens.
+
+    It gets a session of its own: Ctrl-C in the terminal reaches packager alone, which then ends the server.
+    """
+    process = None
+    with tempfile.TemporaryFile() as log:
+        try:
+            with _interruptions_held():
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                    start_new_session=True,
+                )
+            yield ProcessServer(process, log=log, rest_port=rest_port)
+        finally:
+            if process is not None:
+                _end(process)
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listened on just now."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def check_free(port: int) -> int:
+    """Return ``port`` if it can be listened on, or raise PortTakenError."""
+    try:
+        socket.create_server((LOOPBACK, port)).close()
+    except OSError as error:
+        raise PortTakenError(
+            f"port {port} is not to be had: {error.strerror}",
+            hint="leave the port out to get a free one, or name another",
+        ) from error
+    return port
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ask the server to end; kill it when it does not, or when the user interrupts the waiting."""
+    if process.poll() is not None:
+        return
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextmanager
+def _interruptions_held() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until the block is done: a process must not start unknown to us."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is ever interrupted
+        return
+    arrived: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        arrived.append(number)
+
+    handlers = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for held, handler in handlers.items():
+            signal.signal(held, handler)
+        for number in arrived:
+            signal.raise_signal(number)

@@ -1,0 +1,100 @@
+"""One model version behind TensorFlow Serving's REST interface: its status, and its predictions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import requests
+
+from packager.errors import RequestError
+
+STATUS_TIMEOUT = 5.0
+"""Seconds within which a server that answers at all tells a version's status."""
+
+_REMARK_LENGTH = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionStatus:
+    """What a server says about a version: its state, or why it has none to tell."""
+
+    http_status: int
+    state: str = ""
+    """``LOADING``, ``AVAILABLE``, … as TensorFlow Serving names them; empty where it told none."""
+    error: str = ""
+
+    def __str__(self) -> str:
+        remark = f": {self.error}" if self.error else ""
+        return f"{self.state or f'HTTP {self.http_status}'}{remark}"
+
+
+class RestModel:
+    """Asks one version of a model; proxies of the environment are not for a server on this machine."""
+
+    def __init__(self, url: str, *, model: str, version: int, timeout: float) -> None:
+        self._url = f"{url}/v1/models/{quote(model, safe='')}/versions/{version}"
+        self._version = version
+        self._timeout = timeout
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def status(self) -> VersionStatus | None:
+        """Return what the server says about the version, ``None`` where it does not answer."""
+        try:
+            response = self._session.get(self._url, timeout=STATUS_TIMEOUT)
+        except requests.RequestException:
+            return None
+        document = _document(response)
+        entry = _entry(document, self._version) if response.ok else None
+        if entry is None:
+            return VersionStatus(http_status=response.status_code, error=_remark(response, document))
+        return VersionStatus(http_status=response.status_code, state=entry[0], error=entry[1])
+
+    def predict(self, body: bytes) -> Any:
+        """Return the JSON document that answers the prediction request ``body``, or raise RequestError."""
+        response = self._post(body)
+        document = _document(response)
+        if not response.ok:
+            raise RequestError(f"HTTP {response.status_code}: {_remark(response, document)}")
+        if document is None:
+            raise RequestError(f"the answer is not JSON: {_remark(response, document)}")
+        return document
+
+    def _post(self, body: bytes) -> requests.Response:
+        try:
+            return self._session.post(f"{self._url}:predict", data=body, timeout=self._timeout)
+        except requests.Timeout as error:
+            raise RequestError(
+                f"no answer within {self._timeout:g} s", hint="allow more time: --timeout 300"
+            ) from error
+        except requests.RequestException as error:
+            raise RequestError(f"the connection was lost: {error}") from error
+
+
+def _entry(document: Any, version: int) -> tuple[str, str] | None:
+    """Return state and error of ``version`` in a GetModelStatusResponse, ``None`` where it tells neither."""
+    try:
+        entries = {str(entry["version"]): entry for entry in document["model_version_status"]}
+        entry = entries[str(version)]
+        status = entry.get("status", {})
+        return str(entry["state"]), str(status.get("error_message", ""))
+    except (AttributeError, KeyError, TypeError):
+        return None
+
+
+def _document(response: requests.Response) -> Any:
+    """Parse a response, ``None`` where it is no JSON; bytes that are not UTF-8 survive as surrogates."""
+    try:
+        return json.loads(response.content.decode("utf-8", "surrogateescape"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _remark(response: requests.Response, document: Any) -> str:
+    """Return the server's error text, or the start of whatever it said instead."""
+    told = document.get("error") if isinstance(document, dict) else None
+    text = str(told) if told else response.content[:_REMARK_LENGTH].decode("utf-8", "replace")
+    return " ".join(text.split())[:_REMARK_LENGTH] or response.reason

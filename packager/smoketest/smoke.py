@@ -1,0 +1,112 @@
+"""The two kinds of target of a smoke test, and the server that each one is tried in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packager.contract import Contract, read_contract
+from packager.errors import ImageNotFoundError, PortTakenError, SmokeError
+from packager.progress import Report, say, silent
+from packager.smoketest import folder, image
+from packager.smoketest.container import container_spec, start
+from packager.smoketest.process import check_free, free_port, run_process, server_command
+from packager.smoketest.trial import Trial, log_attached
+from packager.values import ImageReference, SmokeReport
+
+if TYPE_CHECKING:
+    from packager.engine import Engine
+
+_PORT_ATTEMPTS = 3
+
+
+def smoke_image(
+    engine: Engine,
+    reference: ImageReference,
+    *,
+    version: int | None = None,
+    timeout: float = 120,
+    tolerance: float = 1e-5,
+    port: int | None = None,
+    memory: int | None = None,
+    report: Report = silent,
+) -> SmokeReport:
+    """Run the image in a container, ask one version what its contract recorded, and judge the answers.
+
+    The highest version is asked unless ``version`` says otherwise. ``timeout`` is in seconds, for getting
+    ready and for each request; ``memory`` limits the container, in bytes. The container is always removed.
+    Raises ImageNotFoundError, EngineError, or a SmokeError with the server's log as its details.
+    """
+    found = engine.image(str(reference))
+    if found is None:
+        raise ImageNotFoundError(f"no image {str(reference)!r}", hint=f"docker pull {reference}")
+    model = image.model_name(found)
+    say(report, f"creating a container of {reference}")
+    with engine.container(container_spec(found.id, port=port, memory=memory)) as container:
+        versions = image.versions_in(found, container)
+        number = folder.choose(versions, version, target=str(reference))
+        trial = Trial(
+            target=str(reference),
+            model=model,
+            version=number,
+            contract=_found(image.contract_in(container, versions[number]), versions[number]),
+            timeout=timeout,
+            tolerance=tolerance,
+        )
+        with log_attached(container.logs):
+            say(report, "starting the container")
+            return trial.run(start(container), report=report)
+
+
+def smoke_folder(
+    base_path: Path,
+    *,
+    version: int | None = None,
+    timeout: float = 120,
+    tolerance: float = 1e-5,
+    port: int | None = None,
+    report: Report = silent,
+) -> SmokeReport:
+    """Serve a model folder (``models/NAME``) by the embedded server, and judge its answers the same way.
+
+    The server is a process of its own, which is always ended. Raises what ``smoke_image`` raises, but for
+    errors of the engine.
+    """
+    versions = folder.versions_in(base_path)
+    servable = versions[folder.choose(versions, version, target=str(base_path))]
+    trial = Trial(
+        target=str(base_path),
+        model=servable.name,
+        version=servable.version,
+        contract=_found(read_contract(servable.path), str(servable.path)),
+        timeout=timeout,
+        tolerance=tolerance,
+    )
+    with folder.serving_only(servable, highest=servable.version == max(versions)) as served:
+
+        def attempt(rest_port: int) -> SmokeReport:
+            say(report, f"starting the server on port {rest_port}")
+            command = server_command(served, model=servable.name, rest_port=rest_port)
+            with run_process(command, rest_port=rest_port) as server, log_attached(server.logs):
+                return trial.run(server, report=report)
+
+        return attempt(check_free(port)) if port is not None else _on_a_free_port(attempt)
+
+
+def _found(contract: Contract | None, where: str) -> Contract:
+    if contract is None:
+        raise SmokeError(
+            f"no contract in {where!r}, so nothing tells what to ask and what to expect",
+            hint="packager convert FILE --name NAME records one; a SavedModel of other origin has none",
+        )
+    return contract
+
+
+def _on_a_free_port(attempt: Callable[[int], SmokeReport]) -> SmokeReport:
+    """Try again where another process took the port between finding it free and listening on it."""
+    for _ in range(_PORT_ATTEMPTS - 1):
+        with suppress(PortTakenError):
+            return attempt(free_port())
+    return attempt(free_port())
