@@ -1,0 +1,106 @@
+"""Docker archives, what ``docker save`` writes and ``docker load`` reads, as streams in both directions."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import posixpath
+import tarfile
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+from packager.image.blobs import Blob, BlobStore
+from packager.image.image import LAYER, Image, Layer, document
+from packager.image.tarball import CHUNK, Entry, tar_stream
+from packager.values import ImageReference
+
+_GZIP = b"\x1f\x8b"
+
+
+def docker_archive(image: Image, blobs: BlobStore, reference: ImageReference) -> Iterator[bytes]:
+    """Yield ``image``, whose layers are in ``blobs``, as an archive that tags it ``reference``."""
+    config_name = f"{hashlib.sha256(image.config_document).hexdigest()}.json"
+    paths = [blobs.path(layer.blob.digest) for layer in image.layers]
+    layers = [Entry(path=f"{path.name}.tar", source=path) for path in paths]
+    manifest = {
+        "Config": config_name,
+        "RepoTags": [str(reference)],
+        "Layers": [layer.path for layer in layers],
+    }
+    return tar_stream(
+        [
+            *layers,
+            Entry(path=config_name, content=image.config_document),
+            Entry(path="manifest.json", content=document([manifest])),
+        ]
+    )
+
+
+def read_docker_archive(archive: Iterable[bytes], blobs: BlobStore) -> Image:
+    """Take the one image of an archive, in one pass, its layers into ``blobs``.
+
+    Engines name the parts in ways of their own, before or after the manifest that lists them. So every
+    file becomes a blob, and those that turn out to be no layer are removed again.
+    """
+    members = _read_members(archive, blobs)
+    (manifest,) = json.loads(_content(blobs, members["manifest.json"]))
+    config = _content(blobs, members[manifest["Config"]])
+    layers = tuple(
+        Layer(blob=blob, diff_id=diff_id, media_type=_media_type(blobs, blob))
+        for blob, diff_id in zip(
+            (members[name] for name in manifest["Layers"]),
+            json.loads(config)["rootfs"]["diff_ids"],
+            strict=True,
+        )
+    )
+    for blob in {*members.values()} - {layer.blob for layer in layers}:
+        blobs.path(blob.digest).unlink()
+    return Image(config_document=config, layers=layers)
+
+
+def _read_members(archive: Iterable[bytes], blobs: BlobStore) -> dict[str, Blob]:
+    """Store each file, and return the blobs by the archive's names; a link is one more name."""
+    members: dict[str, Blob] = {}
+    links: dict[str, str] = {}
+    with tarfile.open(fileobj=io.BufferedReader(_Chunks(archive), CHUNK), mode="r|") as stream:
+        for member in stream:
+            if member.issym():
+                links[member.name] = posixpath.normpath(
+                    posixpath.join(posixpath.dirname(member.name), member.linkname)
+                )
+            elif file := stream.extractfile(member):
+                members[member.name] = blobs.add(_in_chunks(file))
+    return members | {name: members[target] for name, target in links.items()}
+
+
+def _in_chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk
+
+
+def _content(blobs: BlobStore, blob: Blob) -> bytes:
+    return blobs.path(blob.digest).read_bytes()
+
+
+def _media_type(blobs: BlobStore, blob: Blob) -> str:
+    with blobs.path(blob.digest).open("rb") as file:
+        return f"{LAYER}+gzip" if file.read(2) == _GZIP else LAYER
+
+
+class _Chunks(io.RawIOBase):
+    """An iterator of chunks as a file to read from."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        self._rest = self._rest or next(self._chunks, b"")
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count

@@ -1,0 +1,63 @@
+"""Blobs by the digest of their content, in a folder: of the cache, or of an image layout."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from packager.errors import DigestMismatchError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """A blob's digest (``sha256:<hex>``) and size."""
+
+    digest: str
+    size: int
+
+
+class BlobStore:
+    """A folder whose files are named by the sha256 of their content; each appears whole or not at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, digest: str) -> Path:
+        """Return where the blob is, or would be."""
+        return self.folder / digest.removeprefix("sha256:")
+
+    def has(self, blob: Blob) -> bool:
+        """Tell whether the blob is here, by its name and size."""
+        path = self.path(blob.digest)
+        return path.is_file() and path.stat().st_size == blob.size
+
+    def add(self, chunks: Iterable[bytes], *, expected: str | None = None) -> Blob:
+        """Write a blob from a stream, and return its name.
+
+        Raises DigestMismatchError, and keeps nothing, where the content is not of the ``expected`` digest.
+        """
+        digest, size = hashlib.sha256(), 0
+        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
+            try:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    size += file.write(chunk)
+                file.close()
+                blob = Blob(digest=f"sha256:{digest.hexdigest()}", size=size)
+                if expected not in (None, blob.digest):
+                    raise DigestMismatchError(f"expected the content {expected}, and got {blob.digest}")
+                Path(file.name).chmod(0o644)
+                Path(file.name).replace(self.path(blob.digest))
+            finally:
+                Path(file.name).unlink(missing_ok=True)
+        return blob
+
+    def copy(self, blob: Blob, source: BlobStore) -> None:
+        """Bring a blob here from another store; kept apart on disk, as users may edit a layout."""
+        if not self.has(blob):
+            shutil.copyfile(source.path(blob.digest), self.path(blob.digest))

@@ -1,0 +1,110 @@
+"""What the embedded runtime consists of: parts in the order of their layers, what changes least first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from packager.errors import BaseUnavailableError
+from packager.image.embedded.libraries import shared_objects
+from packager.image.embedded.python import NAME, distribution, interpreter, standard_library
+from packager.image.settings import PORTS
+from packager.image.tarball import Entry, folder, with_parents
+from packager.runtime import DISTRIBUTIONS, TENSORFLOW_LIBRARIES, tensorflow_folder
+
+HOME = "opt/tfserving-packager"
+"""Where Python lies in the image; ``site`` below it is the server's only module path."""
+
+SITE = f"{HOME}/site"
+
+_PROTOBUF_MODULES = ("core", "tsl", "compiler/xla")
+"""Folders of the tensorflow package with the generated modules that its own protocol needs."""
+
+_LAUNCHER = f"""\
+#!/bin/sh
+PYTHONPATH=/{SITE} exec /{HOME}/bin/{NAME} -s -S -m packager.serving "$@"
+"""
+
+_ENTRYPOINT = f"""\
+#!/bin/sh
+exec tensorflow_model_server --port={PORTS[0]} --rest_api_port={PORTS[1]} \\
+  --model_name="$MODEL_NAME" --model_base_path="$MODEL_BASE_PATH/$MODEL_NAME" "$@"
+"""
+
+_ACCOUNTS = {
+    "etc/passwd": "root:x:0:0:root:/:/bin/sh\nserving:x:65532:65532:serving:/:/bin/sh\n",
+    "etc/group": "root:x:0:\nserving:x:65532:\n",
+    "etc/nsswitch.conf": "hosts: files dns\n",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One layer of the runtime."""
+
+    name: str
+    entries: tuple[Entry, ...]
+
+
+def runtime_parts(server: Path) -> tuple[Part, ...]:
+    """Return the parts of a runtime around ``server``, a folder that holds the package ``packager``."""
+    shell = Entry(path="bin/sh", source=Path("/bin/sh").resolve(), mode=0o755)
+    python = [interpreter(HOME), *standard_library(HOME)]
+    tensorflow = list(_tensorflow())
+    distributions = [entry for name in DISTRIBUTIONS for entry in distribution(name, SITE)]
+    binaries = [
+        entry.source
+        for entry in (shell, *python, *tensorflow, *distributions)
+        if entry.source and (entry.mode & 0o111 or ".so" in entry.source.name)
+    ]
+    return (
+        _part("system", [shell, *_skeleton(), *shared_objects(binaries)]),
+        _part("python", python),
+        _part("tensorflow", tensorflow),
+        _part("distributions", distributions),
+        _part("server", list(_server(server))),
+    )
+
+
+def tensorflow_version() -> str:
+    """Return the version of the installed tensorflow, by whichever name it was installed."""
+    for name in ("tensorflow", "tensorflow-cpu", "tensorflow-intel", "tf-nightly"):
+        for found in metadata.distributions(name=name):
+            return found.version
+    raise BaseUnavailableError("tensorflow is not installed", hint="pip install tensorflow")
+
+
+def _part(name: str, entries: list[Entry]) -> Part:
+    return Part(name=name, entries=tuple(with_parents(entries)))
+
+
+def _skeleton() -> Iterator[Entry]:
+    yield folder("tmp", 0o1777)
+    yield folder("models")
+    for path, text in _ACCOUNTS.items():
+        yield Entry(path=path, content=text.encode())
+
+
+def _tensorflow() -> Iterator[Entry]:
+    """Yield TensorFlow as a package without code of its own: its libraries, and its protobuf modules."""
+    source = tensorflow_folder()
+    for name in TENSORFLOW_LIBRARIES:
+        if not (source / name).is_file():
+            raise BaseUnavailableError(
+                f"the tensorflow at '{source}' has no {name}",
+                hint="install the wheel for Linux: pip install tensorflow",
+            )
+        yield Entry(path=f"{SITE}/tensorflow/{name}", source=source / name)
+    for modules in _PROTOBUF_MODULES:
+        for path in (source / modules).rglob("*_pb2.py"):
+            yield Entry(path=f"{SITE}/tensorflow/{path.relative_to(source).as_posix()}", source=path)
+
+
+def _server(source: Path) -> Iterator[Entry]:
+    yield Entry(path="usr/bin/tensorflow_model_server", content=_LAUNCHER.encode(), mode=0o755)
+    yield Entry(path="usr/bin/tf_serving_entrypoint.sh", content=_ENTRYPOINT.encode(), mode=0o755)
+    package = source / "packager"
+    for path in (package / "__init__.py", *(package / "serving").rglob("*.py")):
+        yield Entry(path=f"{SITE}/{path.relative_to(source).as_posix()}", source=path)

@@ -1,0 +1,116 @@
+"""Tar streams that depend on names, modes and contents alone: the same tree gives the same bytes."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packager.errors import BuildError
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One member of a tar stream: a file (of ``source`` or ``content``), a folder, or a symbolic link."""
+
+    path: str
+    """Relative, with ``/`` between its parts and none at its ends."""
+    mode: int = 0o644
+    source: Path | None = None
+    content: bytes = b""
+    directory: bool = False
+    link: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.path or self.path != os.path.normpath(self.path) or self.path.startswith(("/", "..")):
+            raise ValueError(f"not a relative, normal path: {self.path!r}")
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file's content."""
+        return self.source.stat().st_size if self.source else len(self.content)
+
+
+def folder(path: str, mode: int = 0o755) -> Entry:
+    """Return the entry of a folder."""
+    return Entry(path=path, mode=mode, directory=True)
+
+
+def tree(source: Path, under: str, *, skip: Callable[[Path], bool] = lambda _: False) -> Iterator[Entry]:
+    """Yield what lies below the folder ``source``, placed below ``under``, with the same mode for every file.
+
+    Symbolic links are followed: the stream holds what they lead to. Raises BuildError where something is
+    neither a file nor a folder.
+    """
+    yield folder(under)
+    for child in sorted(source.iterdir()):
+        path = f"{under}/{child.name}"
+        if skip(child):
+            continue
+        if child.is_dir():
+            yield from tree(child, path, skip=skip)
+        elif child.is_file():
+            yield Entry(path=path, source=child)
+        else:
+            raise BuildError(
+                f"neither a file nor a folder: '{child}'", hint="remove it from the model folder"
+            )
+
+
+def with_parents(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries sorted by path, each below folders that are entries too."""
+    by_path = {entry.path: entry for entry in entries}
+    for path in tuple(by_path):
+        for parent in Path(path).parents:
+            if parent.name:
+                by_path.setdefault(str(parent), folder(str(parent)))
+    return [by_path[path] for path in sorted(by_path, key=lambda path: path.split("/"))]
+
+
+def tar_stream(entries: Iterable[Entry], *, mtime: int = 0) -> Iterator[bytes]:
+    """Yield a tar archive of ``entries`` in their order, owned by root, in chunks of at most 1 MiB.
+
+    Raises BuildError where a file cannot be read, or changes while it is.
+    """
+    written = 0
+    for entry in entries:
+        try:
+            for chunk in _member(entry, mtime):
+                written += len(chunk)
+                yield chunk
+        except OSError as error:
+            raise BuildError(f"cannot read '{entry.source}': {error.strerror}") from error
+    yield b"\0" * (2 * tarfile.BLOCKSIZE + -(written + 2 * tarfile.BLOCKSIZE) % tarfile.RECORDSIZE)
+
+
+def _member(entry: Entry, mtime: int) -> Iterator[bytes]:
+    header = tarfile.TarInfo(entry.path)
+    header.mode = entry.mode
+    header.mtime = mtime
+    if entry.directory:
+        header.type = tarfile.DIRTYPE
+    elif entry.link is not None:
+        header.type = tarfile.SYMTYPE
+        header.linkname = entry.link
+    else:
+        header.size = entry.size
+    yield header.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+    yield from _content(entry, header.size)
+    yield b"\0" * (-header.size % tarfile.BLOCKSIZE)
+
+
+def _content(entry: Entry, size: int) -> Iterator[bytes]:
+    if entry.source is None:
+        yield entry.content
+        return
+    left = size
+    with entry.source.open("rb", buffering=0) as file:
+        while chunk := file.read(min(CHUNK, left)):
+            left -= len(chunk)
+            yield chunk
+        if left or file.read(1):
+            raise BuildError(f"the file changed while it was read: '{entry.source}'", hint="build again")
