@@ -8,8 +8,9 @@ from enum import Enum
 
 
 class Level(str, Enum):
-    """What an event is: progress of a step, a message, or something to worry about."""
+    """What an event is: a new stage, progress of a step, a message, or something to worry about."""
 
+    STAGE = "stage"
     PROGRESS = "progress"
     DETAIL = "detail"
     """Shown with ``-v`` only."""
@@ -33,6 +34,11 @@ Report = Callable[[Event], None]
 
 def silent(event: Event) -> None:
     """Report nothing: the default of every library function."""
+
+
+def stage(report: Report, text: str, *, number: int, of: int) -> None:
+    """Tell that stage ``number`` of ``of`` begins."""
+    report(Event(text=text, level=Level.STAGE, done=number, total=of))
 
 
 def say(report: Report, text: str, *, done: int | None = None, total: int | None = None) -> None:

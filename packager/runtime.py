@@ -7,6 +7,8 @@ shared objects and the generated protobuf modules, and nothing that imports the 
 from __future__ import annotations
 
 import importlib.util
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from packager.errors import UsageError
@@ -24,3 +26,25 @@ def tensorflow_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise UsageError("tensorflow is not installed", hint="pip install tensorflow")
     return Path(next(iter(spec.submodule_search_locations)))
+
+
+def server_command(
+    base_path: Path, *, rest_port: int, grpc_port: int, address: str, flags: Sequence[str] = ()
+) -> list[str]:
+    """Return the command that serves the model folder ``base_path`` as a process of this machine.
+
+    ``grpc_port`` and ``rest_port`` listen on ``address``; ``flags`` are further ones of
+    ``tensorflow_model_server`` and win over these.
+    """
+    base_path = base_path.resolve()
+    return [
+        sys.executable,
+        "-m",
+        "packager.serving",
+        f"--port={grpc_port}",
+        f"--rest_api_port={rest_port}",
+        f"--rest_api_address={address}",
+        f"--model_name={base_path.name}",
+        f"--model_base_path={base_path}",
+        *flags,
+    ]

@@ -330,6 +330,20 @@ class SmokeReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """All that one run of ``package`` made and found, fit to be kept beside the release."""
+
+    packager: str
+    """Version of packager itself."""
+    conversion: Conversion
+    image: BuiltImage
+    smoke: SmokeReport
+    pushed: PushedImage | None
+    record: Path
+    """Where this record was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One thing that ``doctor`` looked at."""
 
@@ -363,11 +377,13 @@ def check_version(version: int) -> int:
 
 
 def to_json(value: Any) -> Any:
-    """Turn a value object into what ``json.dumps`` takes: properties left out, paths as text."""
+    """Turn a value object into what ``json.dumps`` takes: fields and properties, paths as text."""
     if isinstance(value, ImageReference):
         return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        properties = [name for name, member in vars(type(value)).items() if isinstance(member, property)]
+        names = [*(field.name for field in dataclasses.fields(value)), *properties]
+        return {name: to_json(getattr(value, name)) for name in names}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Path):

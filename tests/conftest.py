@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+NO_SKIPS = os.environ.get("PACKAGER_NO_SKIPS") == "1"
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,13 @@ def corpus() -> Path:
     if not (folder / "index.csv").is_file():
         pytest.skip(f"corpus not found at {folder} (set PACKAGER_CORPUS)")
     return folder
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, None, None]:
+    """Where nothing may be skipped, a skip is a failure with the skip's reason."""
+    outcome = yield
+    report = outcome.get_result()
+    if NO_SKIPS and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and nothing may be: {report.longrepr}"

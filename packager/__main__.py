@@ -1,0 +1,5 @@
+"""``python -m packager``: the same as the command."""
+
+from packager.cli import main
+
+main()

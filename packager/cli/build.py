@@ -1,0 +1,68 @@
+"""``packager build``: a serving image around a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from packager import pipeline
+from packager.cli import options
+from packager.cli.screen import screen, size_text
+from packager.values import BuiltImage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def build(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model folder: models/NAME.", show_default=False)
+    ],
+    tag: options.Tag,
+    base: options.Base = "official",
+    version: Annotated[
+        list[int] | None,
+        typer.Option("--version", metavar="N", help="Only this version. Repeatable.", show_default="all"),
+    ] = None,
+    engine: options.EngineChoice = "auto",
+    oci_layout: options.OciLayout = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Build an image that serves MODEL.
+
+    The image has TensorFlow Serving's ports (8500 gRPC, 8501 REST), paths and environment on every base, and
+    runs as a non-root user. Without a container engine it is written as an OCI layout.
+
+    Example: packager build models/digits --tag registry.example.com/digits:1
+    """
+    with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
+        image = pipeline.build(
+            model,
+            tag=tag,
+            base=base,
+            versions=version or (),
+            engine=engine,
+            oci_layout=oci_layout,
+            report=shown.report,
+        )
+        shown.show(image, lambda console: render(image, console))
+
+
+def render(image: BuiltImage, console: Console) -> None:
+    """Show the image, by names and digests that can be copied."""
+    from rich.markup import escape
+
+    console.print(f"[bold]{escape(str(image.reference))}[/]")
+    console.print(f"  serves      {image.model_name}, version {', '.join(map(str, image.versions))}")
+    console.print(f"  base        {escape(image.base)} ({image.base_kind})")
+    console.print(f"  platform    {image.platform}, {size_text(image.size)}")
+    if image.image_id:
+        console.print(f"  image id    {image.image_id}")
+    if image.layout:
+        console.print(f"  layout      {escape(str(image.layout))}")
+    if image.digest:
+        console.print(f"  digest      {image.digest}")

@@ -1,0 +1,77 @@
+"""The options that several verbs share, spelled once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from packager.errors import UsageError
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The .h5 or .hdf5 file.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and warnings.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more of what is being done.")]
+
+Name = Annotated[
+    str, typer.Option("--name", metavar="NAME", help="The model's name in request paths.", show_default=False)
+]
+Version = Annotated[
+    int | None,
+    typer.Option("--version", metavar="N", help="Version number.", show_default="the next free one"),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of all models.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the version if it exists, in one step.")]
+InputName = Annotated[
+    list[str] | None,
+    typer.Option("--input-name", metavar="OLD=NEW", help="Publish an input under another name. Repeatable."),
+]
+OutputName = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output-name", metavar="OLD=NEW", help="Publish an output under another name. Repeatable."
+    ),
+]
+Tag = Annotated[
+    str,
+    typer.Option(
+        "--tag", "-t", metavar="REF", help="[registry/]name[:tag] of the image.", show_default=False
+    ),
+]
+Base = Annotated[
+    str,
+    typer.Option(
+        "--base",
+        metavar="BASE",
+        help="official (tensorflow/serving), embedded (packager's own runtime, built offline), "
+        "auto (official if obtainable, else embedded), or an image reference.",
+    ),
+]
+EngineChoice = Annotated[
+    str, typer.Option("--engine", metavar="ENGINE", help="docker, none, or auto: docker where it answers.")
+]
+OciLayout = Annotated[
+    Path | None,
+    typer.Option("--oci-layout", metavar="DIR", help="Write the image as an OCI layout into this folder."),
+]
+Timeout = Annotated[
+    float, typer.Option("--timeout", metavar="S", help="Seconds until the model must be ready.")
+]
+Tolerance = Annotated[
+    float, typer.Option("--tolerance", metavar="X", help="Largest difference allowed, absolute and relative.")
+]
+
+
+def parse_renames(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Parse ``old=new`` arguments of ``option``, or raise UsageError."""
+    names: dict[str, str] = {}
+    for pair in pairs or ():
+        old, equals, new = pair.partition("=")
+        if not (old and equals and new):
+            raise UsageError(
+                f"invalid {option} {pair!r}", hint=f"{option} OLD=NEW, for instance {option} input_1=image"
+            )
+        names[old] = new
+    return names

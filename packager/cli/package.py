@@ -1,0 +1,82 @@
+"""``packager package``: everything in order, from the file to a tested image and its release record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from packager import pipeline
+from packager.cli import build, convert, options, smoke
+from packager.cli.screen import screen
+from packager.values import Release
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def package(
+    file: options.File,
+    name: options.Name,
+    tag: options.Tag,
+    version: options.Version = None,
+    output: options.Output = Path("models"),
+    force: options.Force = False,
+    input_name: options.InputName = None,
+    output_name: options.OutputName = None,
+    base: options.Base = "official",
+    engine: options.EngineChoice = "auto",
+    oci_layout: options.OciLayout = None,
+    timeout: options.Timeout = 120,
+    tolerance: options.Tolerance = 1e-5,
+    push: Annotated[bool, typer.Option("--push", help="Push the image once its answers are right.")] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record", metavar="FILE", help="Release record.", show_default="DIR/NAME/release.json"
+        ),
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Convert FILE, build its image, test it, and push it.
+
+    Pushes only with --push. Stops at the first stage that fails, so an image that answers wrongly is never pushed. What was made, from
+    what, and what it answered is written to a release record.
+
+    Example: packager package digits.h5 --name digits --tag registry.example.com/digits:1 --push
+    """
+    with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
+        release = pipeline.package(
+            file,
+            name=name,
+            tag=tag,
+            version=version,
+            output=output,
+            force=force,
+            input_names=options.parse_renames(input_name, "--input-name"),
+            output_names=options.parse_renames(output_name, "--output-name"),
+            base=base,
+            engine=engine,
+            oci_layout=oci_layout,
+            timeout=timeout,
+            tolerance=tolerance,
+            push=push,
+            record=record,
+            report=shown.report,
+        )
+        shown.show(release, lambda console: render(release, console))
+
+
+def render(release: Release, console: Console) -> None:
+    """Show the release, stage by stage."""
+    from rich.markup import escape
+
+    convert.render(release.conversion, console)
+    build.render(release.image, console)
+    smoke.render(release.smoke, console)
+    if release.pushed:
+        console.print(f"[bold]pushed[/]  {release.pushed.pinned}")
+    console.print(f"release record {escape(str(release.record))}")

@@ -1,0 +1,163 @@
+"""What people and programs see: results on stdout, the rest on stderr, one exit code a cause."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from packager.errors import PackagerError
+from packager.progress import Event, Level
+from packager.values import to_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+DETAIL_LINES = 60
+"""Lines of a server's log or a build's output shown below an error."""
+
+
+class TerminatedError(BaseException):
+    """SIGTERM arrived: unwinds the stack as Ctrl-C does, so that nothing is left behind."""
+
+
+class Screen:
+    """Where a verb shows its progress and its result."""
+
+    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+        self._json, self._quiet, self._verbose = as_json, quiet, verbose
+        self._last = ""
+        self._status: Status | None = None
+        self._err: Console | None = None
+
+    def report(self, event: Event) -> None:
+        """Show one event of a running stage."""
+        if event.level is Level.WARNING:
+            self._line(f"[yellow]warning:[/] {_plain(event.text)}")
+        elif self._quiet or (event.level is Level.DETAIL and not self._verbose):
+            return
+        elif event.level is Level.STAGE:
+            self._line(f"[bold]{_plain(f'[{event.done}/{event.total}] {event.text}')}[/]")
+        elif event.level is Level.PROGRESS:
+            self._progress(event)
+        else:
+            self._line(_plain(event.text))
+
+    def show(self, value: Any, render: Callable[[Console], None]) -> None:
+        """Show a verb's result: as JSON, or by ``render`` for people."""
+        self.end_progress()
+        if self._json:
+            typer.echo(json.dumps(to_json(value), indent=2))
+        elif not self._quiet:
+            from rich.console import Console
+
+            render(Console(highlight=False, soft_wrap=not sys.stdout.isatty()))
+
+    def fail(self, error: PackagerError) -> NoReturn:
+        """Tell ``error`` in the one way that all verbs tell errors, and leave with its exit code."""
+        self.end_progress()
+        if self._json:
+            typer.echo(json.dumps({"error": _as_json(error)}, indent=2))
+        self._line(f"[bold red]error:[/] {_plain(error.message)}")
+        for line in (error.details or "").splitlines()[-DETAIL_LINES:]:
+            self._line(f"  [dim]│[/] {_plain(line)}")
+        if error.hint:
+            self._line(f"[bold]hint:[/] {_plain(error.hint)}")
+        raise typer.Exit(error.exit_code)
+
+    def end_progress(self) -> None:
+        """Take the line of the present step away."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def _progress(self, event: Event) -> None:
+        if self._stderr.is_terminal:
+            text = _plain(event.text) + _amount(event)
+            if self._status is None:
+                self._status = self._stderr.status(text, spinner="dots")
+                self._status.start()
+            else:
+                self._status.update(text)
+        elif event.text != self._last:  # a log file gets each step once, not each byte count
+            self._line(f"  {_plain(event.text)}")
+        self._last = event.text
+
+    def _line(self, markup: str) -> None:
+        self._stderr.print(markup)
+
+    @property
+    def _stderr(self) -> Console:
+        if self._err is None:
+            from rich.console import Console
+
+            self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+        return self._err
+
+
+@contextmanager
+def screen(*, as_json: bool, quiet: bool, verbose: bool) -> Iterator[Screen]:
+    """Run a verb's body: errors become text and exit codes, Ctrl-C and SIGTERM become 130 and 143."""
+    shown = Screen(as_json=as_json, quiet=quiet, verbose=verbose)
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield shown
+    except PackagerError as error:
+        shown.fail(error)
+    except KeyboardInterrupt:
+        raise typer.Exit(_interrupted(shown, "interrupted", 130)) from None
+    except TerminatedError:
+        raise typer.Exit(_interrupted(shown, "terminated", 143)) from None
+    finally:
+        shown.end_progress()
+        signal.signal(signal.SIGTERM, previous)
+
+
+def size_text(size: int) -> str:
+    """Write a number of bytes for people, in decimal units: ``663 MB``."""
+    amount, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise TerminatedError
+
+
+def _interrupted(shown: Screen, how: str, code: int) -> int:
+    shown.end_progress()
+    typer.echo(f"{how}: nothing half-made was left behind", err=True)
+    return code
+
+
+def _amount(event: Event) -> str:
+    if event.done is None or not event.total:
+        return ""
+    share = f" {100 * event.done // event.total}%"
+    return f"{share} of {size_text(event.total)}" if event.total > 10_000 else share
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _as_json(error: PackagerError) -> dict[str, Any]:
+    return {
+        "class": type(error).__name__,
+        "exit_code": error.exit_code,
+        "message": error.message,
+        "hint": error.hint,
+        "details": error.details,
+    }

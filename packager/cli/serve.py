@@ -1,0 +1,36 @@
+"""``packager serve``: the embedded server in the foreground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from packager import pipeline
+from packager.cli.screen import screen
+
+
+def serve(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A model folder: models/NAME.", show_default=False)
+    ],
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help="REST port.")] = 8501,
+    address: Annotated[
+        str, typer.Option("--address", metavar="HOST", help="Address to listen on; 0.0.0.0 is all.")
+    ] = "127.0.0.1",
+    flag: Annotated[
+        list[str] | None,
+        typer.Option("--flag", metavar="--NAME=VALUE", help="A flag of tensorflow_model_server. Repeatable."),
+    ] = None,
+) -> None:
+    """Serve MODEL with the embedded server until Ctrl-C.
+
+    It answers as TensorFlow Serving does, on TensorFlow's own runtime, and loads new versions as they appear.
+    No container engine is needed.
+
+    Example: packager serve models/digits --port 8501
+    """
+    with screen(as_json=False, quiet=False, verbose=False):
+        status = pipeline.serve(model, port=port, address=address, arguments=flag or ())
+    raise typer.Exit(status)

@@ -1,0 +1,96 @@
+"""From an inspected ``.h5`` file to a finished version folder: the part that needs TensorFlow.
+
+It runs in a process of its own (``packager.isolation``), so nothing here is imported by the command itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packager.contract import Contract, write_contract
+from packager.progress import Report, say
+from packager.values import Binding, Inspection, Signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionRequest:
+    """An inspected file, and what its SavedModel is to look like."""
+
+    inspection: Inspection
+    config: Mapping[str, Any]
+    """The architecture, as the file holds it."""
+    source_sha256: str
+    input_names: Mapping[str, str]
+    output_names: Mapping[str, str]
+    work: Path
+    """An empty folder to write the SavedModel into."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionResult:
+    """What was found out while converting."""
+
+    loader: str
+    tensorflow: str
+    signatures: tuple[Signature, ...]
+    bindings: tuple[Binding, ...]
+    parameters: int
+    parity: float
+    warnings: tuple[str, ...]
+
+
+ENVIRONMENT: Mapping[str, str] = {
+    "KERAS_BACKEND": "tensorflow",  # whatever ~/.keras/keras.json prefers
+    "CUDA_VISIBLE_DEVICES": "",  # a graph traced beside a GPU may name kernels that only a GPU has
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
+"""Variables that the process must start with."""
+
+
+def convert_inspected(request: ConversionRequest, *, report: Report) -> ConversionResult:
+    """Rebuild the model, write its SavedModel and contract into ``request.work``, and compare the two.
+
+    Raises ModelLoadError, SignatureError, ExportError or ParityError.
+    """
+    say(report, "importing TensorFlow")
+    import tensorflow as tf
+
+    from packager.loading import load_model
+    from packager.savedmodel.export import export, measure_parity, record_samples
+    from packager.signatures import serving_signature
+
+    say(report, "rebuilding the model")
+    model = load_model(request.inspection.path, request.inspection, request.config)
+    signature = serving_signature(
+        tuple(given.spec for given in model.inputs),
+        model.outputs,
+        input_names=request.input_names,
+        output_names=request.output_names,
+    )
+    samples = record_samples(model.call, signature, [i.vocabulary for i in model.inputs], report=report)
+    export(model.call, signature, request.work, report=report)
+    say(report, "comparing the SavedModel with its source")
+    parity = measure_parity(request.work, samples)
+    write_contract(
+        Contract(
+            source=request.inspection.path.name,
+            source_sha256=request.source_sha256,
+            tensorflow=tf.__version__,
+            loader=model.loader,
+            signatures=(signature,),
+            samples=samples,
+        ),
+        request.work,
+    )
+    return ConversionResult(
+        loader=model.loader,
+        tensorflow=tf.__version__,
+        signatures=(signature,),
+        bindings=model.bindings,
+        parameters=model.parameters,
+        parity=parity,
+        warnings=model.warnings,
+    )

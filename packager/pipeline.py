@@ -1,0 +1,387 @@
+"""The order of the stages, and packager's front door for Python: one function a verb.
+
+Each function takes plain arguments, parses them once, and hands values from stage to stage. Heavy
+packages are imported where a stage needs them, never at the top.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packager.errors import EngineUnavailableError, ImageNotFoundError, OutputError, UsageError
+from packager.progress import Report, info, say, silent, stage
+from packager.values import (
+    BuiltImage,
+    Check,
+    Conversion,
+    ImageReference,
+    Inspection,
+    PushedImage,
+    Release,
+    ServableVersion,
+    SmokeReport,
+    check_model_name,
+    check_version,
+    to_json,
+)
+
+if TYPE_CHECKING:
+    from packager.engine import Engine
+
+PathLike = str | os.PathLike[str]
+NO_NAMES: Mapping[str, str] = {}
+
+
+def inspect(file: PathLike) -> Inspection:
+    """Tell what ``file`` is, from its structure alone: nothing in it is loaded or executed.
+
+    Raises ModelFileError where it is no HDF5 file, saying what it is instead.
+    """
+    from packager.h5 import inspect_file
+
+    return inspect_file(Path(file))
+
+
+def convert(
+    file: PathLike,
+    *,
+    name: str,
+    version: int | None = None,
+    output: PathLike = "models",
+    force: bool = False,
+    input_names: Mapping[str, str] = NO_NAMES,
+    output_names: Mapping[str, str] = NO_NAMES,
+    report: Report = silent,
+) -> Conversion:
+    """Make ``<output>/<name>/<version>`` from ``file``: a SavedModel with a ``serving_default`` signature.
+
+    ``version`` is the next free one unless given; ``force`` replaces one that exists. ``input_names`` and
+    ``output_names`` rename tensors, old to new. The SavedModel is compared with the rebuilt model before
+    it is put in place. Raises a ModelFileError or an ExportError; then nothing is left behind.
+    """
+    from packager.conversion import ENVIRONMENT, ConversionRequest, convert_inspected
+    from packager.h5 import read_model_config, require_loadable
+    from packager.isolation import run_isolated
+    from packager.savedmodel import new_version
+
+    check_model_name(name)
+    if version is not None:
+        check_version(version)
+    say(report, "inspecting the file")
+    inspection = inspect(file)
+    require_loadable(inspection)
+    with new_version(Path(output), name, version=version, replace=force) as slot:
+        request = ConversionRequest(
+            inspection=inspection,
+            config=read_model_config(inspection.path),
+            source_sha256=_sha256(inspection.path),
+            input_names=dict(input_names),
+            output_names=dict(output_names),
+            work=slot.work,
+        )
+        result = run_isolated(convert_inspected, request, report=report, environment=ENVIRONMENT)
+        servable = slot.publish()
+    return Conversion(
+        servable=servable,
+        source=inspection.path,
+        source_sha256=request.source_sha256,
+        source_keras=inspection.keras_version,
+        loader=result.loader,
+        tensorflow=result.tensorflow,
+        signatures=result.signatures,
+        bindings=result.bindings,
+        parameters=result.parameters,
+        parity=result.parity,
+        warnings=result.warnings,
+    )
+
+
+def build(
+    model: PathLike,
+    *,
+    tag: str,
+    base: str = "official",
+    versions: Sequence[int] = (),
+    engine: str = "auto",
+    oci_layout: PathLike | None = None,
+    report: Report = silent,
+) -> BuiltImage:
+    """Build an image that serves the model folder ``model`` (all its versions, or ``versions``).
+
+    ``engine`` is ``docker``, ``none`` (then ``oci_layout`` is where the image goes) or ``auto``: docker
+    where it answers. Raises an EngineError.
+    """
+    from packager.image import build_image
+
+    reference = ImageReference.parse(tag)
+    servables = _servables(Path(model), versions)
+    with _engine(engine) as container_engine:
+        if container_engine is None and oci_layout is None:
+            raise UsageError(
+                "without a container engine the image needs a place to go",
+                hint="name a folder for it: --oci-layout DIR",
+            )
+        return build_image(
+            servables,
+            reference,
+            base=base,
+            engine=container_engine,
+            layout=None if oci_layout is None else Path(oci_layout),
+            report=report,
+        )
+
+
+def smoke(
+    target: PathLike,
+    *,
+    version: int | None = None,
+    timeout: float = 120,
+    tolerance: float = 1e-5,
+    port: int | None = None,
+    report: Report = silent,
+) -> SmokeReport:
+    """Run ``target``, an image reference or a model folder, and compare its answers with the recorded ones.
+
+    ``version`` is the highest one unless given, ``timeout`` seconds bound the wait for it, ``tolerance``
+    is absolute and relative. A folder is served by the embedded server as a local process. Raises a
+    SmokeError that tells the cause; nothing keeps running.
+    """
+    from packager.smoketest import smoke_folder, smoke_image
+
+    if Path(target).is_dir():
+        return smoke_folder(
+            Path(target), version=version, timeout=timeout, tolerance=tolerance, port=port, report=report
+        )
+    reference = _image_target(os.fspath(target))
+    with _engine("docker") as engine:
+        assert engine is not None
+        return smoke_image(
+            engine, reference, version=version, timeout=timeout, tolerance=tolerance, port=port, report=report
+        )
+
+
+def push(reference: str, *, report: Report = silent) -> PushedImage:
+    """Push an image and return it by the digest that the registry reports. Raises a RegistryError."""
+    parsed = ImageReference.parse(reference)
+    with _engine("docker") as engine:
+        assert engine is not None
+        return engine.push(parsed, report=report)
+
+
+def package(
+    file: PathLike,
+    *,
+    name: str,
+    tag: str,
+    version: int | None = None,
+    output: PathLike = "models",
+    force: bool = False,
+    input_names: Mapping[str, str] = NO_NAMES,
+    output_names: Mapping[str, str] = NO_NAMES,
+    base: str = "official",
+    engine: str = "auto",
+    oci_layout: PathLike | None = None,
+    timeout: float = 120,
+    tolerance: float = 1e-5,
+    push: bool = False,
+    record: PathLike | None = None,
+    report: Report = silent,
+) -> Release:
+    """Convert, build, smoke-test and, where asked, push: from ``file`` to an image that answers right.
+
+    Without an engine the image is written as an OCI layout, and the smoke test runs the converted model
+    in the embedded server. ``record`` is where the release record goes, ``<output>/<name>/release.json``
+    unless given. Each stage raises its own errors; what earlier stages finished stays.
+    """
+    reference = ImageReference.parse(tag)
+    engine = _resolve_engine(engine)
+    if push and engine == "none":
+        raise EngineUnavailableError("pushing needs a container engine", hint="packager doctor")
+    stages = 4 if push else 3
+    stage(report, f"convert {os.fspath(file)}", number=1, of=stages)
+    conversion = convert(
+        file,
+        name=name,
+        version=version,
+        output=output,
+        force=force,
+        input_names=input_names,
+        output_names=output_names,
+        report=report,
+    )
+    folder = conversion.servable.path.parent
+    if engine == "none" and oci_layout is None:
+        oci_layout = folder.parent / f"{name}.oci"
+        info(report, f"no container engine: the image goes to the OCI layout {os.fspath(oci_layout)!r}")
+    stage(report, f"build {reference}", number=2, of=stages)
+    image = build(
+        folder,
+        tag=str(reference),
+        base=base,
+        versions=[conversion.servable.version],
+        engine=engine,
+        oci_layout=oci_layout,
+        report=report,
+    )
+    target = str(reference) if image.image_id else folder
+    stage(report, f"smoke-test {target}", number=3, of=stages)
+    tested = smoke(
+        target,
+        version=conversion.servable.version,
+        timeout=timeout,
+        tolerance=tolerance,
+        report=report,
+    )
+    pushed = None
+    if push:
+        stage(report, f"push {reference}", number=4, of=stages)
+        pushed = _push(str(reference), report=report)
+    release = Release(
+        packager=packager_version(),
+        conversion=conversion,
+        image=image,
+        smoke=tested,
+        pushed=pushed,
+        record=Path(record) if record else folder / "release.json",
+    )
+    _write_record(release)
+    return release
+
+
+_push = push  # ``package`` has an argument of that name
+
+
+def serve(
+    model: PathLike,
+    *,
+    port: int = 8501,
+    grpc_port: int = 8500,
+    address: str = "127.0.0.1",
+    arguments: Sequence[str] = (),
+) -> int:
+    """Serve a model folder with the embedded server until it is ended; return its exit status.
+
+    ``arguments`` are further flags of ``tensorflow_model_server``.
+    """
+    from packager.runtime import server_command
+
+    base_path = Path(model)
+    _servables(base_path, ())
+    command = server_command(base_path, rest_port=port, grpc_port=grpc_port, address=address, flags=arguments)
+    process = subprocess.Popen(command)
+    try:
+        return process.wait()
+    except BaseException:  # Ctrl-C reached the server as well: it drains and ends
+        process.terminate()
+        process.wait()
+        raise
+
+
+def doctor(*, base: str = "official") -> tuple[Check, ...]:
+    """Look at all that packager needs here, and say what to type where something is missing."""
+    from packager.diagnosis import look_around
+
+    return look_around(base=base)
+
+
+def packager_version() -> str:
+    """Return the installed version of packager."""
+    from importlib.metadata import version
+
+    return version("tfserving-packager")
+
+
+def _servables(model: Path, versions: Sequence[int]) -> tuple[ServableVersion, ...]:
+    from packager.savedmodel import list_versions
+
+    found = list_versions(model)
+    if not found:
+        raise ImageNotFoundError(
+            f"no model versions in {os.fspath(model)!r}",
+            hint="a model folder has a sub folder per version: packager convert FILE --name NAME",
+        )
+    if missing := set(versions) - set(found):
+        raise ImageNotFoundError(
+            f"no version {', '.join(map(str, sorted(missing)))} in {os.fspath(model)!r}",
+            hint=f"it has: {', '.join(map(str, found))}",
+        )
+    name = check_model_name(model.resolve().name)
+    return tuple(
+        ServableVersion(name=name, version=version, path=model / str(version))
+        for version in found
+        if not versions or version in versions
+    )
+
+
+@contextlib.contextmanager
+def _engine(choice: str) -> Iterator[Engine | None]:
+    """Connect to the engine that ``choice`` names: ``docker``, ``none``, or ``auto``."""
+    if choice not in ("docker", "none", "auto"):
+        raise UsageError(f"invalid engine {choice!r}", hint="--engine docker, none or auto")
+    if choice == "none":
+        yield None
+        return
+    from packager.engine import connect
+
+    try:
+        engine = connect()
+    except EngineUnavailableError:
+        if choice == "docker":
+            raise
+        yield None
+        return
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _resolve_engine(choice: str) -> str:
+    """Settle ``auto`` once, so that every stage of a run takes the same way."""
+    with _engine(choice) as engine:
+        return "none" if engine is None else "docker"
+
+
+def _image_target(target: str) -> ImageReference:
+    try:
+        return ImageReference.parse(target)
+    except UsageError as error:
+        if os.sep in target or target.startswith("."):
+            raise ImageNotFoundError(
+                f"no model folder {target!r}", hint="packager convert FILE --name NAME makes one"
+            ) from error
+        raise
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _write_record(release: Release) -> None:
+    """Write the release record aside and rename it into place."""
+    text = json.dumps(to_json(release), indent=2)
+    try:
+        release.record.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=release.record.parent, prefix=".release-", delete=False
+        ) as file:
+            file.write(text + "\n")
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(release.record)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {os.fspath(release.record)!r}: {(error.strerror or str(error)).lower()}",
+            hint="write it elsewhere: --record FILE",
+        ) from error
