@@ -300,9 +300,9 @@ def packager_version() -> str:
 
 
 def _servables(model: Path, versions: Sequence[int]) -> tuple[ServableVersion, ...]:
-    from packager.savedmodel import list_versions
+    from packager.savedmodel import version_folders
 
-    found = list_versions(model)
+    found = version_folders(model)
     if not found:
         raise ImageNotFoundError(
             f"no model versions in {os.fspath(model)!r}",
@@ -315,8 +315,8 @@ def _servables(model: Path, versions: Sequence[int]) -> tuple[ServableVersion, .
         )
     name = check_model_name(model.resolve().name)
     return tuple(
-        ServableVersion(name=name, version=version, path=model / str(version))
-        for version in found
+        ServableVersion(name=name, version=version, path=path)
+        for version, path in found.items()
         if not versions or version in versions
     )
 

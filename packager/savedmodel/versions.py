@@ -72,33 +72,25 @@ def new_version(
     made = [folder for folder in (base_path, *base_path.parents) if not folder.exists()]
     try:
         base_path.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(base_path)
-        work = Path(
-            tempfile.mkdtemp(prefix=f".{'next' if version is None else version}{_WORK}", dir=base_path)
-        )
-    except OSError as error:
-        _remove_empty(made)
-        raise output_error(error, base_path) from error
-    try:
-        with _locked(work):
+        with _work_folder(base_path, "next" if version is None else str(version)) as work:
             yield VersionSlot(base_path=base_path, name=name, version=version, replace=replace, work=work)
     except OSError as error:
         raise output_error(error, base_path) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
         _remove_empty(made)
 
 
-def list_versions(base_path: Path) -> tuple[int, ...]:
-    """Return the versions under ``base_path`` in ascending order; nothing there gives none."""
-    if not base_path.is_dir():
-        return ()
-    return tuple(sorted(int(p.name) for p in base_path.iterdir() if p.name.isdecimal() and p.is_dir()))
+def version_folders(base_path: Path) -> dict[int, Path]:
+    """Return the version folders under ``base_path``, ascending; ``00012`` is version 12, as to the server."""
+    folders = (
+        [p for p in base_path.iterdir() if p.name.isdecimal() and p.is_dir()] if base_path.is_dir() else []
+    )
+    return {int(folder.name): folder for folder in sorted(folders, key=lambda p: int(p.name))}
 
 
 def next_version(base_path: Path) -> int:
     """Return the number after the highest version, 1 where there is none."""
-    return max(list_versions(base_path), default=0) + 1
+    return max(version_folders(base_path), default=0) + 1
 
 
 def output_error(error: OSError, place: Path) -> OutputError:
@@ -129,6 +121,18 @@ def _work_folder(base_path: Path, label: str) -> Iterator[Path]:
     """Make a folder to work in, locked by this process, and remove it at the end."""
     with contextlib.ExitStack() as held:
         with _locked(base_path):  # nobody may take the new folder for an abandoned one
+            _remove_abandoned(base_path)
+            work = Path(tempfile.mkdtemp(prefix=f".{label}{_WORK}", dir=base_path))
+            held.callback(shutil.rmtree, work, ignore_errors=True)
+            held.enter_context(_locked(work))
+        yield work
+
+
+@contextlib.contextmanager
+def _work_folder(base_path: Path, label: str) -> Iterator[Path]:
+    """Make a folder to work in, locked by this process, and remove it at the end."""
+    with contextlib.ExitStack() as held:
+        with _locked(base_path):  # until it is locked itself, another run would take it for abandoned
             _remove_abandoned(base_path)
             work = Path(tempfile.mkdtemp(prefix=f".{label}{_WORK}", dir=base_path))
             held.callback(shutil.rmtree, work, ignore_errors=True)

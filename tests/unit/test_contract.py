@@ -1,0 +1,77 @@
+"""A contract survives being written and read, byte for byte the same each time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from packager.contract import FOLDER, Contract, Sample, read_contract, write_contract
+from packager.errors import ModelFileError
+from packager.values import Signature, TensorSpec
+
+
+def contract() -> Contract:
+    signature = Signature(
+        key="serving_default",
+        method="tensorflow/serving/predict",
+        inputs=(TensorSpec(name="a/b", dtype="float32", shape=(None, 2)),),
+        outputs=(TensorSpec(name="label", dtype="string", shape=(None,)),),
+    )
+    sample = Sample(
+        signature="serving_default",
+        inputs={"a/b": np.array([[1.5, np.nan], [0.1, -2]], np.float32)},
+        outputs={"label": np.array([b"yes", b"not at all"], object)},
+    )
+    return Contract(
+        source="m.h5",
+        source_sha256="0" * 64,
+        tensorflow="2.20.0",
+        loader="keras 3",
+        signatures=(signature,),
+        samples=(sample,),
+    )
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    write_contract(contract(), tmp_path)
+    read = read_contract(tmp_path)
+    assert read is not None
+    assert read.signatures == contract().signatures
+    assert read.samples[0].batch == 2
+    np.testing.assert_array_equal(read.samples[0].inputs["a/b"], contract().samples[0].inputs["a/b"])
+    assert list(read.samples[0].outputs["label"]) == [b"yes", b"not at all"]
+
+
+def test_the_same_contract_gives_the_same_bytes(tmp_path: Path) -> None:
+    for folder in ("x", "y"):
+        write_contract(contract(), tmp_path / folder)
+    for name in ("contract.json", "samples.npz"):
+        assert (tmp_path / "x" / FOLDER / name).read_bytes() == (tmp_path / "y" / FOLDER / name).read_bytes()
+
+
+def test_no_contract_is_none(tmp_path: Path) -> None:
+    assert read_contract(tmp_path) is None
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"format": 1}', '{"format": 99}'])
+def test_a_damaged_contract_is_told(tmp_path: Path, damage: str) -> None:
+    write_contract(contract(), tmp_path)
+    (tmp_path / FOLDER / "contract.json").write_text(damage)
+    with pytest.raises(ModelFileError, match="contract"):
+        read_contract(tmp_path)
+
+
+def test_samples_never_unpickle(tmp_path: Path) -> None:
+    write_contract(contract(), tmp_path)
+    np.savez(tmp_path / FOLDER / "samples.npz", **{"0/inputs/a": np.array([object()])})
+    with pytest.raises(ModelFileError, match="unreadable contract"):
+        read_contract(tmp_path)
+
+
+def test_the_document_is_for_people_too(tmp_path: Path) -> None:
+    write_contract(contract(), tmp_path)
+    document = json.loads((tmp_path / FOLDER / "contract.json").read_text())
+    assert document["signatures"][0]["inputs"] == [{"dtype": "float32", "name": "a/b", "shape": [None, 2]}]

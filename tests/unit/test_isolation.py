@@ -1,0 +1,106 @@
+"""Work in a child process: what it returns, raises, tells and leaves behind when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from packager.errors import ModelLoadError, SignatureError
+from packager.isolation import ChildBugError, run_isolated
+from packager.progress import Event, Report, say
+
+
+def succeed(value: int, *, report: Report) -> int:
+    say(report, "working")
+    print("noise on stdout")
+    return value + 1
+
+
+def fail(*, report: Report) -> None:
+    raise SignatureError("bad name", hint="another")
+
+
+def blunder(*, report: Report) -> None:
+    raise ZeroDivisionError("ours")
+
+
+def die(how: int, *, report: Report) -> None:
+    print("last words", flush=True)
+    os.kill(os.getpid(), how)
+
+
+def leave(*, report: Report) -> None:
+    os._exit(7)
+
+
+def hang(marker: str, *, report: Report) -> None:
+    Path(marker).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+@pytest.fixture(autouse=True)
+def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+def test_results_and_events_come_back() -> None:
+    events: list[Event] = []
+    assert run_isolated(succeed, 41, report=events.append) == 42
+    assert [event.text for event in events] == ["working"]
+
+
+def test_errors_come_back_as_they_are() -> None:
+    with pytest.raises(SignatureError, match="bad name") as caught:
+        run_isolated(fail)
+    assert caught.value.hint == "another"
+
+
+def test_a_bug_is_not_dressed_as_a_user_error() -> None:
+    with pytest.raises(ChildBugError, match="ZeroDivisionError: ours"):
+        run_isolated(blunder)
+
+
+@pytest.mark.parametrize("how", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
+def test_a_crash_is_a_clean_error_with_the_last_words(how: signal.Signals) -> None:
+    with pytest.raises(ModelLoadError, match=f"killed by {how.name}") as caught:
+        run_isolated(die, how)
+    assert "last words" in (caught.value.details or "")
+
+
+def test_an_exit_without_a_word_is_told() -> None:
+    with pytest.raises(ModelLoadError, match="exited with status 7"):
+        run_isolated(leave)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_the_child_never_outlives_its_parent(tmp_path: Path, how: signal.Signals) -> None:
+    if how is signal.SIGKILL and sys.platform != "linux":
+        pytest.skip("only Linux ends children with a parent that was killed")
+    marker = tmp_path / "pid"
+    script = (
+        "import test_isolation as t; from packager.isolation import run_isolated; "
+        f"run_isolated(t.hang, {str(marker)!r})"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not (marker.exists() and marker.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child = int(marker.read_text())
+    parent.send_signal(how)
+    parent.wait(timeout=20)
+    while _alive(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _alive(child)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
