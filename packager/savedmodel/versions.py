@@ -81,7 +81,7 @@ def new_version(
 
 
 def version_folders(base_path: Path) -> dict[int, Path]:
-    """Return the version folders under ``base_path``, ascending; ``00012`` is version 12, as to the server."""
+    """Return the version folders under ``base_path``, ascending; ``00012`` is version 12."""
     folders = (
         [p for p in base_path.iterdir() if p.name.isdecimal() and p.is_dir()] if base_path.is_dir() else []
     )
