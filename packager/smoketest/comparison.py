@@ -61,10 +61,11 @@ def decode(cell: Any) -> Any:
 
 def _compare_floats(output: str, recorded: Array, cells: Array, tolerance: float) -> float:
     answered = _floats(output, recorded, cells)
-    with np.errstate(invalid="ignore"):  # infinity minus infinity
+    with np.errstate(invalid="ignore"):  # infinity minus infinity, zero times infinity
         distance = np.abs(answered - recorded)
+        allowed = tolerance + tolerance * np.abs(recorded)
     same = (answered == recorded) | (np.isnan(answered) & np.isnan(recorded))
-    close = np.isfinite(recorded) & (distance <= tolerance + tolerance * np.abs(recorded))
+    close = np.isfinite(recorded) & (distance <= allowed)
     distance = np.where(same, 0.0, np.where(np.isnan(distance), np.inf, distance))
     wrong = ~(same | close)
     if wrong.any():

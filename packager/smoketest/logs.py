@@ -9,6 +9,8 @@ ERROR_LINES = 15
 TAIL_LINES = 40
 LINE_LENGTH = 400
 
+_LAST_PART = 10_000
+
 _TIMESTAMP = re.compile(r"^\[?\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}(?:[.,]\d+)?\]?:?\s*")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 # TensorFlow's log lines carry their severity as a letter: "<time>: E file.cc:12] text". Informational ones
@@ -39,13 +41,13 @@ def excerpt(log: str) -> str | None:
 
 def last_line(log: str) -> str:
     """Return the last thing the server said, without its time stamp; empty where it said nothing."""
-    lines = _clean(log)
+    lines = _clean(log[-_LAST_PART:])
     return _untimed(lines[-1]) if lines else ""
 
 
 def _clean(log: str) -> list[str]:
-    plain = (_printable(_ESCAPE.sub("", line)).rstrip() for line in log.splitlines())
-    return [line[:LINE_LENGTH] for line in plain if line]
+    plain = (_printable(_ESCAPE.sub("", line[:LINE_LENGTH])).rstrip() for line in log.splitlines())
+    return [line for line in plain if line]
 
 
 def _printable(line: str) -> str:
