@@ -1,5 +1,5 @@
 """The embedded base: an image of packager's own runtime, made offline of what is installed here."""
 
-from packager.image.embedded.runtime import Runtime, embedded_runtime
+from packager.image.embedded.runtime import Runtime, embedded_runtime, host_platform
 
-__all__ = ["Runtime", "embedded_runtime"]
+__all__ = ["Runtime", "embedded_runtime", "host_platform"]

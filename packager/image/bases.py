@@ -1,0 +1,155 @@
+"""Where a base comes from: an engine's own images, a registry, or the embedded runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from packager.engine import Engine, EngineImage
+from packager.errors import BaseUnavailableError, RegistryError
+from packager.image.blobs import BlobStore
+from packager.image.cache import Cache
+from packager.image.embedded import embedded_runtime, host_platform
+from packager.image.image import Image
+from packager.image.official import official_reference
+from packager.image.registry import fetch_image
+from packager.progress import Report, info
+from packager.values import ImageReference
+
+OFFICIAL, EMBEDDED, AUTO, CUSTOM = "official", "embedded", "auto", "custom"
+
+EMBEDDED_HINT = "build on packager's own runtime: --base embedded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineBase:
+    """A base that an engine holds."""
+
+    kind: str
+    reference: ImageReference
+    digest: str | None
+    """Digest of its manifest, where it came from a registry."""
+    image: EngineImage
+
+    @property
+    def resolved(self) -> str:
+        """What cannot come to mean another base: a reference pinned by digest, or the image ID."""
+        return str(self.reference.with_digest(self.digest)) if self.digest else self.image.id
+
+    @property
+    def build_argument(self) -> str:
+        """What ``FROM`` gets: pinned where it can be, else the name, which engines look up at home first."""
+        return str(self.reference.with_digest(self.digest) if self.digest else self.reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayeredBase:
+    """A base whose layers are at hand, so that an image can be made without an engine."""
+
+    kind: str
+    reference: ImageReference
+    digest: str | None
+    image: Image
+    blobs: BlobStore
+
+    @property
+    def resolved(self) -> str:
+        """What cannot come to mean another base: pinned by digest, or named after its content."""
+        return str(self.reference.with_digest(self.digest) if self.digest else self.reference)
+
+
+B = TypeVar("B", covariant=True)
+
+
+class BaseSource(Protocol[B]):
+    """Whoever can supply bases. Both methods raise BaseUnavailableError."""
+
+    def named(self, reference: ImageReference, kind: str) -> B:
+        """Return the base of that name."""
+
+    def embedded(self) -> B:
+        """Return packager's own runtime."""
+
+
+def choose_base(base: str, tensorflow: str | None, source: BaseSource[B], report: Report) -> B:
+    """Return the base that ``base`` asks for: official, embedded, auto, or an image reference.
+
+    ``tensorflow`` is the version that exported the model, where that is known.
+    """
+    if base == EMBEDDED:
+        return source.embedded()
+    if base not in (OFFICIAL, AUTO):
+        return source.named(ImageReference.parse(base), CUSTOM)
+    try:
+        return source.named(official_reference(tensorflow, report), OFFICIAL)
+    except BaseUnavailableError as error:
+        if base == OFFICIAL:
+            raise
+        info(report, f"{error}; building on packager's own runtime instead")
+        return source.embedded()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineBases:
+    """Bases in an engine, pulled where it has them not."""
+
+    engine: Engine
+    report: Report
+
+    def named(self, reference: ImageReference, kind: str) -> EngineBase:
+        """Return the engine's image of that name, after a pull if need be."""
+        image = self.engine.image(str(reference)) or self.engine.pull(reference, report=self.report)
+        if image.platform != self.engine.platform:
+            raise BaseUnavailableError(
+                f"the base image {str(reference)!r} is for {image.platform}, and this engine runs "
+                f"{self.engine.platform}",
+                hint=EMBEDDED_HINT,
+            )
+        return EngineBase(kind=kind, reference=reference, digest=_known_digest(image, reference), image=image)
+
+    def embedded(self) -> EngineBase:
+        """Return the runtime, loaded into the engine."""
+        runtime = embedded_runtime(report=self.report)
+        image = runtime.ensure_loaded(self.engine, report=self.report)
+        return EngineBase(kind=EMBEDDED, reference=runtime.reference, digest=None, image=image)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayeredBases:
+    """Bases as layers in the cache, fetched from registries."""
+
+    cache: Cache
+    report: Report
+
+    def named(self, reference: ImageReference, kind: str) -> LayeredBase:
+        """Return the registry's image of that name."""
+        try:
+            image, digest = fetch_image(reference, host_platform(), self.cache, report=self.report)
+        except RegistryError as error:
+            raise BaseUnavailableError(
+                f"the base image {str(reference)!r} cannot be had: {error}",
+                hint=EMBEDDED_HINT,
+                details=error.details,
+            ) from error
+        return LayeredBase(kind=kind, reference=reference, digest=digest, image=image, blobs=self.cache.blobs)
+
+    def embedded(self) -> LayeredBase:
+        """Return the runtime."""
+        runtime = embedded_runtime(cache=self.cache, report=self.report)
+        return LayeredBase(
+            kind=EMBEDDED,
+            reference=runtime.reference,
+            digest=None,
+            image=runtime.image,
+            blobs=runtime.blobs,
+        )
+
+
+def _known_digest(image: EngineImage, reference: ImageReference) -> str | None:
+    """Return the digest under which the engine got the image from the reference's repository."""
+    repository = reference.repository.removeprefix("docker.io/").removeprefix("library/")
+    for pinned in image.repo_digests:
+        name, _, digest = pinned.partition("@")
+        if name == repository:
+            return digest
+    return None
