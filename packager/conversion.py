@@ -59,7 +59,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     import tensorflow as tf
 
     from packager.loading import load_model
-    from packager.savedmodel.export import export, measure_parity, record_samples
+    from packager.savedmodel.export import export, measure_parity, record_samples, writing
     from packager.signatures import serving_signature
 
     say(report, "rebuilding the model")
@@ -74,17 +74,16 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     export(model.call, signature, request.work, report=report)
     say(report, "comparing the SavedModel with its source")
     parity = measure_parity(request.work, samples)
-    write_contract(
-        Contract(
-            source=request.inspection.path.name,
-            source_sha256=request.source_sha256,
-            tensorflow=tf.__version__,
-            loader=model.loader,
-            signatures=(signature,),
-            samples=samples,
-        ),
-        request.work,
+    contract = Contract(
+        source=request.inspection.path.name,
+        source_sha256=request.source_sha256,
+        tensorflow=tf.__version__,
+        loader=model.loader,
+        signatures=(signature,),
+        samples=samples,
     )
+    with writing(request.work):
+        write_contract(contract, request.work)
     return ConversionResult(
         loader=model.loader,
         tensorflow=tf.__version__,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import errno
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from packager.errors import ExportError, ParityError
 from packager.progress import Report, say, silent
 from packager.savedmodel.inputnames import publish_names, traced_names
 from packager.savedmodel.samples import BATCH, FREE_DIMENSION, sample_inputs
+from packager.savedmodel.versions import output_error
 from packager.values import Signature, TensorSpec
 
 Call = Callable[[Sequence[Any]], Sequence[Any]]
@@ -36,7 +40,8 @@ def export(call: Call, signature: Signature, folder: Path, *, report: Report = s
     module.weights = list(function.variables)  # what a function captures must hang on the saved object
     say(report, "writing the SavedModel")
     try:
-        tf.saved_model.save(module, str(folder), signatures={signature.key: function})
+        with writing(folder):
+            tf.saved_model.save(module, str(folder), signatures={signature.key: function})
     except (ValueError, AssertionError, tf.errors.OpError) as error:
         raise ExportError(
             f"tensorflow cannot save the model: {' '.join(str(error).split())[:300]}",
@@ -44,6 +49,19 @@ def export(call: Call, signature: Signature, folder: Path, *, report: Report = s
         ) from error
     if traced != published:
         publish_names(folder, signature.key, dict(zip(traced, published, strict=True)))
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Tell failures of the file system inside as OutputError, TensorFlow's own kinds of them included."""
+    try:
+        yield
+    except OSError as error:
+        raise output_error(error, folder.parent) from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise output_error(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), folder.parent) from error
+    except tf.errors.PermissionDeniedError as error:
+        raise output_error(OSError(errno.EACCES, os.strerror(errno.EACCES)), folder.parent) from error
 
 
 def record_samples(
