@@ -120,18 +120,6 @@ def _taken(target: Path) -> VersionExistsError:
 def _work_folder(base_path: Path, label: str) -> Iterator[Path]:
     """Make a folder to work in, locked by this process, and remove it at the end."""
     with contextlib.ExitStack() as held:
-        with _locked(base_path):  # nobody may take the new folder for an abandoned one
-            _remove_abandoned(base_path)
-            work = Path(tempfile.mkdtemp(prefix=f".{label}{_WORK}", dir=base_path))
-            held.callback(shutil.rmtree, work, ignore_errors=True)
-            held.enter_context(_locked(work))
-        yield work
-
-
-@contextlib.contextmanager
-def _work_folder(base_path: Path, label: str) -> Iterator[Path]:
-    """Make a folder to work in, locked by this process, and remove it at the end."""
-    with contextlib.ExitStack() as held:
         with _locked(base_path):  # until it is locked itself, another run would take it for abandoned
             _remove_abandoned(base_path)
             work = Path(tempfile.mkdtemp(prefix=f".{label}{_WORK}", dir=base_path))
