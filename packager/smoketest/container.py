@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from packager.errors import ServerStartError
-from packager.smoketest.server import ServerExit
+from packager.smoketest.server import LOAD_ONCE, ServerExit
 
 if TYPE_CHECKING:
     from packager.engine import Container, ContainerSpec
@@ -15,8 +15,6 @@ REST_PORT = 8501
 """Where TensorFlow Serving's images serve REST, by their entry point."""
 
 _LOG_TAIL = 2000
-_ONE_ATTEMPT = "--max_num_load_retries=0"
-"""Appended to the entry point: without it a bad model is tried six times, in five minutes."""
 
 
 class ContainerServer:
@@ -53,7 +51,7 @@ def container_spec(image: str, *, port: int | None, memory: int | None = None) -
 
     return ContainerSpec(
         image=image,
-        arguments=(_ONE_ATTEMPT,),
+        arguments=(LOAD_ONCE,),
         ports=(REST_PORT,),
         host_ports={} if port is None else {REST_PORT: port},
         tmpfs=("/tmp",),

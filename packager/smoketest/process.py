@@ -6,13 +6,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 from typing import IO
 
@@ -55,21 +53,6 @@ class ProcessServer:
         descriptor = self._log.fileno()
         start = max(0, os.fstat(descriptor).st_size - _LOG_TAIL)
         return os.pread(descriptor, _LOG_TAIL, start).decode("utf-8", "replace")
-
-
-def server_command(base_path: Path, *, model: str, rest_port: int) -> list[str]:
-    """Return the command of the embedded server: REST on the loopback only, one attempt to load."""
-    return [
-        sys.executable,
-        "-m",
-        "packager.serving",
-        "--port=0",
-        f"--rest_api_port={rest_port}",
-        f"--rest_api_address={LOOPBACK}",
-        f"--model_name={model}",
-        f"--model_base_path={base_path.resolve()}",
-        "--max_num_load_retries=0",
-    ]
 
 
 @contextmanager

@@ -6,6 +6,9 @@ import signal
 from dataclasses import dataclass
 from typing import Protocol
 
+LOAD_ONCE = "--max_num_load_retries=0"
+"""The server's flag without which it tries a bad model six times, in five minutes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerExit:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from packager.contract import Contract, read_contract
 from packager.errors import ImageNotFoundError, PortTakenError, SmokeError
 from packager.progress import Report, say, silent
+from packager.runtime import server_command
 from packager.smoketest import folder, image
 from packager.smoketest.container import container_spec, start
-from packager.smoketest.process import check_free, free_port, run_process, server_command
+from packager.smoketest.process import LOOPBACK, check_free, free_port, run_process
+from packager.smoketest.server import LOAD_ONCE
 from packager.smoketest.trial import Trial, log_attached
 from packager.values import ImageReference, SmokeReport
 
@@ -88,7 +90,9 @@ def smoke_folder(
 
         def attempt(rest_port: int) -> SmokeReport:
             say(report, f"starting the server on port {rest_port}")
-            command = server_command(served, model=servable.name, rest_port=rest_port)
+            command = server_command(
+                served, rest_port=rest_port, grpc_port=0, address=LOOPBACK, flags=[LOAD_ONCE]
+            )
             with run_process(command, rest_port=rest_port) as server, log_attached(server.logs):
                 return trial.run(server, report=report)
 

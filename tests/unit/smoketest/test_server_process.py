@@ -13,7 +13,7 @@ import pytest
 
 from packager.errors import PortTakenError
 from packager.smoketest import process as process_module
-from packager.smoketest.process import check_free, free_port, run_process, server_command
+from packager.smoketest.process import check_free, free_port, run_process
 
 
 def program(text: str) -> list[str]:
@@ -94,13 +94,6 @@ def test_the_address_counts_only_once_the_server_says_that_the_port_is_its_own()
         assert server.rest_url() is None
         wait_for(server.rest_url)
         assert server.rest_url() == "http://127.0.0.1:1234"
-
-
-def test_the_command_names_one_model_and_keeps_to_the_loopback(tmp_path: Path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    command = server_command(Path("models/m"), model="m", rest_port=1234)
-    assert "--rest_api_address=127.0.0.1" in command
-    assert f"--model_base_path={tmp_path}/models/m" in command
 
 
 def test_a_free_port_can_be_listened_on():

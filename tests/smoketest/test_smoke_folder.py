@@ -1,0 +1,280 @@
+"""Smoke tests of model folders: the embedded server as a process, on small models of every kind of fault."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from packager.contract import Contract, Sample, read_contract, write_contract
+from packager.errors import NotReadyError, PortTakenError, RequestError, ServableLoadError, WrongAnswerError
+from packager.smoketest import smoke, smoke_folder
+
+pytestmark = pytest.mark.tensorflow
+
+Model = Path
+Spoil = Callable[[Path], None]
+
+
+def answers(weights: np.ndarray, a: np.ndarray, b: np.ndarray, word: np.ndarray) -> dict[str, np.ndarray]:
+    """What the model below computes, computed without it."""
+    return {"sum": a @ weights + b[:, None].astype(np.float32), "twice": b * 2, "word_bytes": word}
+
+
+def export(folder: Path, weights: np.ndarray) -> None:
+    """Save a model with three inputs and three outputs, of float, int64 and string."""
+    import tensorflow as tf
+
+    class Model(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weights = tf.Variable(weights)
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec([None, 2], tf.float32, "a"),
+                tf.TensorSpec([None], tf.int64, "b"),
+                tf.TensorSpec([None], tf.string, "word"),
+            ]
+        )
+        def __call__(self, a, b, word):  # type: ignore[no-untyped-def]
+            shifted = a @ self.weights + tf.cast(b, tf.float32)[:, None]
+            return {"sum": shifted, "twice": b * 2, "word_bytes": tf.identity(word)}
+
+    model = Model()
+    tf.saved_model.save(model, str(folder), signatures={"serving_default": model.__call__})
+
+
+def recorded(weights: np.ndarray) -> Contract:
+    random = np.random.default_rng(7)
+    samples = []
+    for batch in (1, 2, 5):
+        a = random.standard_normal((batch, 2)).astype(np.float32)
+        b = random.integers(-(2**40), 2**40, batch)
+        word = np.array([b"a\xff%d" % i for i in range(batch)])
+        inputs = {"a": a, "b": b, "word": word}
+        samples.append(Sample(signature="serving_default", inputs=inputs, outputs=answers(weights, **inputs)))
+    return Contract(
+        source="m.h5",
+        source_sha256="0",
+        tensorflow="2.20.0",
+        loader="none",
+        signatures=(),
+        samples=tuple(samples),
+    )
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """A model folder with the versions 1 and 2, which answer differently."""
+    base_path = tmp_path_factory.mktemp("models") / "m"
+    for version in (1, 2):
+        weights = np.array([[1, 2, 3], [4, 5, 6]], np.float32) * version
+        export(base_path / str(version), weights)
+        write_contract(recorded(weights), base_path / str(version))
+    return base_path
+
+
+@pytest.fixture
+def model(pristine: Model, tmp_path: Path) -> Iterator[Model]:
+    """A copy to spoil. Afterwards no process serves from it."""
+    yield Path(shutil.copytree(pristine, tmp_path / "m"))
+    assert serving_from(tmp_path) == []
+
+
+def serving_from(folder: Path) -> list[str]:
+    """Return the command lines of processes that name ``folder``."""
+    commands = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            commands.append(process.read_text().replace("\0", " "))
+        except OSError:  # it ended meanwhile
+            continue
+    return [command for command in commands if "packager.serving" in command and str(folder) in command]
+
+
+def change_samples(folder: Path, change: Callable[[Sample], Sample]) -> None:
+    contract = read_contract(folder)
+    assert contract is not None
+    write_contract(replace(contract, samples=tuple(map(change, contract.samples))), folder)
+
+
+def test_a_right_model_answers_in_both_forms(model: Model):
+    report = smoke_folder(model)
+    assert (report.mode, report.model_name, report.version, report.target) == ("process", "m", 2, str(model))
+    assert [(probe.form, probe.batch) for probe in report.probes] == [
+        (form, batch) for batch in (1, 2, 5) for form in ("row", "columnar")
+    ]
+    assert report.max_difference < 1e-5
+    assert 0 < report.ready_s < 60
+    assert all(probe.latency_ms > 0 for probe in report.probes)
+
+
+def test_predictions_are_the_served_ones(model: Model):
+    contract = read_contract(model / "2")
+    assert contract is not None
+    shown = {p.output: p for p in smoke_folder(model).probes[0].predictions}
+    place, value = shown["sum"].values[0]
+    assert value == pytest.approx(contract.samples[0].outputs["sum"][0].max(), rel=1e-5)
+    assert place == contract.samples[0].outputs["sum"][0].argmax()
+    assert shown["word_bytes"].values == ((0, "a\N{REPLACEMENT CHARACTER}0"),)
+
+
+def test_a_lower_version_is_served_on_request(model: Model):
+    assert smoke_folder(model, version=1).version == 1
+
+
+def test_a_relative_path_will_do(model: Model, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(model.parent)
+    assert smoke_folder(Path("m")).target == "m"
+
+
+def swap_outputs(folder: Path) -> None:
+    def swapped(sample: Sample) -> Sample:
+        return replace(sample, outputs=dict(sample.outputs) | {"sum": sample.outputs["sum"][:, ::-1]})
+
+    change_samples(folder, swapped)
+
+
+def spoil_a_weight(folder: Path) -> None:
+    export(folder, np.array([[2, 4, 6], [8, 10, np.nan]], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"), [(swap_outputs, r"'sum' is wrong at \[0, "), (spoil_a_weight, "the server says nan")]
+)
+def test_a_wrong_answer_is_told_with_both_values(model: Model, spoil: Spoil, told: str):
+    spoil(model / "2")
+    with pytest.raises(WrongAnswerError, match=told) as caught:
+        smoke_folder(model)
+    assert "the source model said" in str(caught.value)
+    assert "Exporting HTTP/REST API" in caught.value.details
+
+
+def drop_variables(folder: Path) -> None:
+    shutil.rmtree(folder / "variables")
+
+
+def corrupt_variables(folder: Path) -> None:
+    (data,) = (folder / "variables").glob("*.data-*")
+    data.write_bytes(b"\x55" * data.stat().st_size)
+
+
+def truncate_the_graph(folder: Path) -> None:
+    content = (folder / "saved_model.pb").read_bytes()
+    (folder / "saved_model.pb").write_bytes(content[: len(content) // 2])
+
+
+def drop_the_graph(folder: Path) -> None:
+    (folder / "saved_model.pb").unlink()
+
+
+def name_an_unknown_op(folder: Path) -> None:
+    content = (folder / "saved_model.pb").read_bytes()
+    assert b"MatMul" in content
+    (folder / "saved_model.pb").write_bytes(content.replace(b"MatMul", b"XatXul"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason", "hint"),
+    [
+        (drop_variables, "variables", "packager convert"),
+        (corrupt_variables, "(?i)data_loss|checksum", "packager convert"),
+        (truncate_the_graph, "saved_model.pb", "packager convert"),
+        (drop_the_graph, "saved_model.pb|SavedModel", "packager convert"),
+        (name_an_unknown_op, "Op type not registered 'XatXul'", "--base"),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_is_known_in_seconds(
+    model: Model, spoil: Spoil, reason: str, hint: str
+):
+    spoil(model / "2")
+    began = time.monotonic()
+    with pytest.raises(ServableLoadError, match=reason) as caught:
+        smoke_folder(model)
+    assert time.monotonic() - began < 30
+    assert str(caught.value).startswith("the server cannot load version 2 of 'm': ")
+    assert hint in caught.value.hint
+    assert caught.value.details
+
+
+def test_a_signature_that_the_model_lacks_is_told_in_the_server_s_words(model: Model):
+    change_samples(model / "2", lambda sample: replace(sample, signature="renamed"))
+    with pytest.raises(RequestError, match=r'HTTP 400: Serving signature name: "renamed" not found'):
+        smoke_folder(model)
+
+
+def test_an_input_that_the_model_lacks_is_told_in_the_server_s_words(model: Model):
+    def renamed(sample: Sample) -> Sample:
+        return replace(sample, inputs={"z" if name == "a" else name: x for name, x in sample.inputs.items()})
+
+    change_samples(model / "2", renamed)
+    with pytest.raises(RequestError, match=r"does not have named input: z|keys must be equal to: a,b,word"):
+        smoke_folder(model)
+
+
+def test_a_server_that_is_too_slow_is_given_up(model: Model):
+    with pytest.raises(NotReadyError, match=r"not ready after 0\.1 s"):
+        smoke_folder(model, timeout=0.1)
+
+
+def test_a_wanted_port_is_used_or_refused(model: Model, free_port: int):
+    told: list[str] = []
+    smoke_folder(model, port=free_port, report=lambda event: told.append(event.text))
+    assert f"starting the server on port {free_port}" in told
+    with socket.create_server(("127.0.0.1", free_port)), pytest.raises(PortTakenError, match=str(free_port)):
+        smoke_folder(model, port=free_port)
+
+
+def test_a_port_that_is_grabbed_meanwhile_is_replaced(model: Model, monkeypatch: pytest.MonkeyPatch):
+    """The other process even answers, and says that it serves the model."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    class Impostor(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"model_version_status": [{"version": "2", "state": "AVAILABLE"}]}')
+
+    with HTTPServer(("127.0.0.1", 0), Impostor) as impostor:
+        threading.Thread(target=impostor.serve_forever, daemon=True).start()
+        find = smoke.free_port
+        ports = iter([impostor.server_address[1]])
+        monkeypatch.setattr(smoke, "free_port", lambda: next(ports, None) or find())
+        assert len(smoke_folder(model).probes) == 6
+        impostor.shutdown()
+
+
+def test_parallel_smokes_do_not_meet(model: Model):
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda version: smoke_folder(model, version=version), [1, 2, 1, 2]))
+    assert [report.version for report in reports] == [1, 2, 1, 2]
+
+
+@pytest.mark.parametrize("moment", ["starting the server", "waiting for", "asking"])
+def test_ctrl_c_leaves_no_process(model: Model, moment: str):
+    script = (
+        "from pathlib import Path\n"
+        "from packager.smoketest import smoke_folder\n"
+        "tell = lambda event: print(event.text, flush=True)\n"
+        f"smoke_folder(Path({str(model)!r}), report=tell)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert any(moment in line for line in process.stdout)
+    process.send_signal(signal.SIGINT)
+    _, traceback = process.communicate(timeout=30)
+    assert traceback.rstrip().endswith("KeyboardInterrupt")
