@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["fixtures_command", "fixtures_engine", "fixtures_registry"]
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 NO_SKIPS = os.environ.get("PACKAGER_NO_SKIPS") == "1"
 

@@ -15,7 +15,7 @@ import pytest
 
 from packager.contract import read_contract
 
-from .conftest import Run, SourceModel
+from fixtures_command import Run, SourceModel
 
 pytestmark = pytest.mark.tensorflow
 

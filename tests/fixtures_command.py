@@ -70,7 +70,7 @@ class SourceModel:
 def h5_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], SourceModel]:
     """The models of ``make_models.py`` by name."""
     folder = tmp_path_factory.mktemp("h5")
-    maker = Path(__file__).resolve().parents[1] / "make_models.py"
+    maker = Path(__file__).with_name("make_models.py")
     subprocess.run([sys.executable, maker, folder], check=True, capture_output=True)
 
     def named(name: str) -> SourceModel:
