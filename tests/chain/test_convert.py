@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fixtures_command import Run, SourceModel
 
 from packager.contract import read_contract
-
-from fixtures_command import Run, SourceModel
 
 pytestmark = pytest.mark.tensorflow
 

@@ -1,4 +1,4 @@
-"""The whole chain through the command: from a file to an image in a registry whose container answers right."""
+"""The whole chain through the command: from a file to an image in a registry that answers right."""
 
 from __future__ import annotations
 
