@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, cast
 
 from docker import APIClient
-from docker.errors import ImageNotFound
+from docker.errors import ImageNotFound, NotFound
 
+from packager.engine.building import run_build
 from packager.engine.containers import Container, ContainerSpec, created_container
-from packager.engine.failures import build_failure, image_missing, pull_failure, push_failure, translated
+from packager.engine.failures import image_missing, pull_failure, push_failure, translated
 from packager.engine.images import EngineImage
-from packager.engine.streams import BuildLog, checked, follow_transfer
+from packager.engine.streams import checked, follow_transfer
 from packager.engine.upload import sending
 from packager.progress import Report, silent
 from packager.values import ImageReference, PushedImage
@@ -63,7 +63,7 @@ class Engine:
         with translated(f"reading the image {reference!r}"):
             try:
                 yield from self._client.get_image(reference, chunk_size=_CHUNK)
-            except ImageNotFound:
+            except NotFound:
                 raise image_missing(reference) from None
 
     def build(
@@ -78,33 +78,18 @@ class Engine:
     ) -> EngineImage:
         """Build the context, a tar stream with a ``Dockerfile`` in it, and tag the image ``tag``.
 
-        A build that fails or is interrupted leaves neither containers nor untagged images.
+        Raises BuildError. A build that fails or is interrupted leaves neither containers nor images.
         """
-        log = BuildLog(report)
-        finished = False
-        try:
-            with (
-                translated("building the image", explain=lambda text: build_failure(tag, text, log.tail())),
-                sending(context, "sending the build context", report) as upload,
-            ):
-                log.follow(
-                    self._client.build(
-                        fileobj=cast(Any, upload),
-                        custom_context=True,
-                        tag=str(tag),
-                        buildargs=dict(arguments),
-                        labels=dict(labels),
-                        platform=platform,
-                        rm=True,
-                        forcerm=True,
-                        decode=True,
-                    )
-                )
-            finished = True
-        finally:
-            if not finished and log.unfinished:
-                self._remove_untagged(log.unfinished)
-        return self._present(log.image_id or str(tag))
+        image_id = run_build(
+            self._client,
+            context,
+            tag=tag,
+            arguments=arguments,
+            labels=labels,
+            platform=platform,
+            report=report,
+        )
+        return self._present(image_id)
 
     def push(self, reference: ImageReference, *, report: Report = silent) -> PushedImage:
         """Push ``reference``, and return the digest that the registry answered with.
@@ -144,9 +129,3 @@ class Engine:
         if image is None:
             raise image_missing(reference)
         return image
-
-    def _remove_untagged(self, image_id: str) -> None:
-        """Remove what a step of a failed build left; a base, which has a name, stays."""
-        image = self.image(image_id)
-        if image is not None and not image.tags and not image.repo_digests:
-            self.remove_image(image_id)

@@ -39,34 +39,3 @@ def follow_transfer(events: Iterable[StreamEvent], doing: str, report: Report) -
         elif "status" in event and not progress:
             detail(report, " ".join(filter(None, (event.get("id"), event["status"]))))
     return result
-
-
-class BuildLog:
-    """What the engine tells of a build: shown as it comes, its tail kept for the error message."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._lines: list[str] = []
-        self.image_id: str | None = None
-        self.unfinished: str | None = None
-        """The image that the latest step left, so that it can be removed when a later one fails."""
-
-    def follow(self, events: Iterable[StreamEvent]) -> None:
-        """Read the events to their end."""
-        for event in checked(events):
-            self.image_id = (event.get("aux") or {}).get("ID", self.image_id)
-            for line in filter(None, map(str.strip, event.get("stream", "").splitlines())):
-                self._take(line)
-
-    def tail(self, lines: int = 20) -> str:
-        """Return the last lines."""
-        return "\n".join(self._lines[-lines:])
-
-    def _take(self, line: str) -> None:
-        self._lines.append(line)
-        if line.startswith("---> ") and len(line.split()) == 2:
-            self.unfinished = line.split()[1]
-        if line.startswith("Step "):
-            say(self._report, line)
-        else:
-            detail(self._report, line)

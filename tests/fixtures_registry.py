@@ -1,0 +1,104 @@
+"""A real registry that wants a login, on a free port of this machine, and docker configs for its visitors."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+_CONFIG = """\
+version: 0.1
+log: {{level: warn, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: "{root}"}}, delete: {{enabled: true}}}}
+http: {{addr: "{address}"}}
+auth: {{htpasswd: {{realm: tests, path: "{passwords}"}}}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """A running registry and the one account it has."""
+
+    address: str
+    username: str
+    password: str
+    folder: Path
+
+    def docker_config(self, *, password: str | None = None) -> Path:
+        """Return a ``DOCKER_CONFIG`` folder of somebody who logged in, perhaps with another password."""
+        secret = base64.b64encode(f"{self.username}:{password or self.password}".encode()).decode()
+        return self._config_folder({"auths": {self.address: {"auth": secret}}})
+
+    def empty_docker_config(self) -> Path:
+        """Return a ``DOCKER_CONFIG`` folder of somebody who never logged in."""
+        return self._config_folder({})
+
+    def digest(self, path: str, tag: str) -> str:
+        """Ask the registry itself which digest a tag has."""
+        response = requests.head(
+            f"http://{self.address}/v2/{path}/manifests/{tag}",
+            auth=(self.username, self.password),
+            headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"},
+            timeout=10,
+        )
+        response.raise_for_status()
+        return response.headers["Docker-Content-Digest"]
+
+    def _config_folder(self, config: dict[str, object]) -> Path:
+        folder = self.folder / f"config-{time.monotonic_ns()}"
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps(config))
+        return folder
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    return _free_port()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """The registry, run as a process for the session."""
+    if not (shutil.which("docker-registry") and shutil.which("htpasswd")):
+        pytest.skip("docker-registry or htpasswd is missing (apt-get install docker-registry apache2-utils)")
+    folder = tmp_path_factory.mktemp("registry")
+    passwords = folder / "htpasswd"
+    subprocess.run(["htpasswd", "-Bbc", str(passwords), "ada", "s3cret"], check=True, capture_output=True)
+    address = f"127.0.0.1:{_free_port()}"
+    config = folder / "config.yml"
+    config.write_text(_CONFIG.format(root=folder / "data", address=address, passwords=passwords))
+    with subprocess.Popen(["docker-registry", "serve", str(config)], stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait_for(address, process)
+            yield Registry(address=address, username="ada", password="s3cret", folder=folder)
+        finally:
+            process.terminate()
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            requests.get(f"http://{address}/v2/", timeout=1)
+        except requests.ConnectionError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"the registry at {address} does not answer")
