@@ -1,0 +1,100 @@
+"""The architecture inside a file as plain JSON values, told from damage and from absurd nesting.
+
+What comes out is what a hostile file may say: every access is by a function that takes any value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from packager.h5 import rules
+from packager.values import Finding
+
+Json = Any
+"""What ``json.loads`` returns: nothing about its type is known."""
+
+_DEEPEST = 120
+"""Levels of JSON. A model nested in models takes four levels a model."""
+
+
+def parse_config(text: str, name: str) -> tuple[dict[str, Json], tuple[Finding, ...]]:
+    """Parse the architecture in attribute ``name``; what is none comes back empty, with findings."""
+    value, findings = parse_json(text, name)
+    if not findings and not isinstance(as_object(value).get("class_name"), str):
+        findings = (rules.CONFIG.at(name, f"{name} is JSON, and not of a Keras model: it has no class_name"),)
+    return ({} if findings else value), findings
+
+
+def parse_json(text: str, name: str) -> tuple[Json, tuple[Finding, ...]]:
+    """Parse the JSON in attribute ``name``; what is none, or absurdly deep, comes back empty."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        return {}, (_nested(name),)
+    except ValueError as error:
+        return {}, (rules.CONFIG.at(name, f"{name} is not JSON: {str(error).lower()}"),)
+    return ({}, (_nested(name),)) if _too_deep(value) else (value, ())
+
+
+def _nested(name: str) -> Finding:
+    return rules.NESTING.at(name, f"{name} is nested more than {_DEEPEST} levels deep")
+
+
+def _too_deep(value: Json) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Json) -> Iterator[Json]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+class Node(NamedTuple):
+    """An object in a config, with its path and the name of the layer that it belongs to."""
+
+    path: str
+    value: dict[str, Json]
+    layer: str
+
+
+def walk(value: Json, path: str) -> Iterator[Node]:
+    """Yield every object in ``value`` with its path (``model_config/config/layers/3``), in order."""
+    pending: list[tuple[str, Json, str]] = [(path, value, "")]
+    while pending:
+        path, value, layer = pending.pop()
+        if isinstance(value, dict):
+            layer = as_text(config_of(value).get("name")) or layer
+            yield Node(path, value, layer)
+            pending += [(f"{path}/{key}", child, layer) for key, child in reversed(value.items())]
+        elif isinstance(value, list):
+            pending += [(f"{path}/{i}", child, layer) for i, child in reversed(list(enumerate(value)))]
+
+
+def as_object(value: Json) -> dict[str, Json]:
+    """Return ``value`` if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Json) -> list[Json]:
+    """Return ``value`` if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: Json) -> str:
+    """Return ``value`` if it is a string, made encodable, else an empty one."""
+    # JSON can spell half of a surrogate pair, which nothing could write out again.
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else ""
+
+
+def config_of(entry: Json) -> dict[str, Json]:
+    """Return the ``config`` of a serialized object, empty where it is none or a list (Keras 1)."""
+    return as_object(as_object(entry).get("config"))

@@ -1,0 +1,40 @@
+"""Whether an inspected file may be loaded: it must hold a model, and nothing unsafe."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from packager.errors import UnsafeFileError, WeightsOnlyError
+from packager.values import FileKind, Inspection
+
+_WHAT = {
+    FileKind.WEIGHTS: "weights only",
+    FileKind.KERAS3_WEIGHTS: "weights only, of Keras 3",
+    FileKind.RAW: "datasets only, in no layout that Keras writes",
+}
+
+
+def require_loadable(inspection: Inspection) -> None:
+    """Raise UnsafeFileError for any finding that is an error, WeightsOnlyError where there is no model."""
+    path = os.fspath(inspection.path)
+    if errors := inspection.errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise UnsafeFileError(
+            f"refused {path!r}: {errors[0].message}{more}",
+            hint=f"packager inspect {shlex.quote(path)} shows all findings",
+            details="\n".join(f"{e.rule} {e.path}: {e.message}" for e in errors),
+        )
+    if inspection.kind is not FileKind.FULL_MODEL:
+        raise WeightsOnlyError(
+            f"{path!r} holds {_WHAT[inspection.kind]} ({_told(inspection)})",
+            hint="supply --architecture model.json or module:function",
+        )
+
+
+def _told(inspection: Inspection) -> str:
+    names = [layer.name for layer in inspection.layers]
+    listed = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
+    noun = "groups" if inspection.kind is FileKind.RAW else "layers"
+    version = f"Keras {inspection.keras_version}, " if inspection.keras_version else ""
+    return f"{version}{len(names)} {noun}: {listed}"

@@ -1,0 +1,119 @@
+"""The classes and functions that a config names: which are Keras' own, and which come from elsewhere."""
+
+# ruff: noqa: SIM905 - a long list of names reads best as words
+from __future__ import annotations
+
+import builtins
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum
+
+from packager.h5.config import Json, as_text
+from packager.h5.keras_names import FUNCTIONS, MARKERS, is_keras_class
+
+_KERAS = frozenset({"keras", "tf_keras"})
+_FUNCTION_MODULES = frozenset(
+    """
+    activations constraints initializers losses metrics ops quantizers random regularizers
+    """.split()
+)
+_CLASS_MODULES = _FUNCTION_MODULES | frozenset(
+    """
+    dtype_policies engine feature_column layers mixed_precision models premade_models
+    """.split()
+)
+"""The parts of Keras that hold what a model is made of; others download, load, save and configure."""
+_NO_PARTS_OF_MODELS = frozenset({"deserialize", "get", "serialize"})
+_ACTIVATION_KEYS = ("activation", "recurrent_activation", "inner_activation")
+
+
+class Origin(Enum):
+    """Where a class or function comes from when a model is loaded."""
+
+    KERAS = "keras"
+    SUPPLIED = "supplied"
+    """By whoever loads the model: it is not in the file, and nothing says where it would be."""
+    IMPORT = "import"
+    """From a module that the file names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A class or function named in a config."""
+
+    kind: str
+    """``class`` or ``function``."""
+    name: str
+    """Under which to supply it."""
+    module: str | None
+    origin: Origin
+
+
+def reference_in(entry: dict[str, Json], *, keras3: bool, supplied: Collection[str] = ()) -> Reference | None:
+    """Return what a serialized object refers to, ``None`` where ``entry`` is no serialized object.
+
+    ``supplied`` are names that whoever loads the model brings along; Keras prefers them to any module.
+    """
+    class_name = as_text(entry.get("class_name"))
+    if not class_name or "config" not in entry or class_name in MARKERS - {"__typespec__"}:
+        return None
+    module = entry.get("module")
+    module = None if module is None else str(module)
+    if class_name == "function":
+        name = as_text(entry["config"])
+        origin = _function_origin(name, module)
+        return Reference(kind="function", name=name, module=module, origin=_settle(origin, {name}, supplied))
+    if class_name == "__typespec__":
+        class_name = as_text(entry.get("spec_name"))
+    registered = as_text(entry.get("registered_name")) or class_name
+    origin = _class_origin(class_name, registered, module, keras3=keras3)
+    return Reference(
+        kind="class",
+        name=registered,
+        module=module,
+        origin=_settle(origin, {class_name, registered}, supplied),
+    )
+
+
+def unknown_activations(config: dict[str, Json]) -> list[str]:
+    """Return the activations that a layer's config names in plain text and Keras does not have."""
+    names = [as_text(config.get(key)) for key in _ACTIVATION_KEYS]
+    return [
+        name
+        for name in names
+        if name and name not in FUNCTIONS and not is_keras_class(name, operations=False)
+    ]
+
+
+def _settle(origin: Origin, names: set[str], supplied: Collection[str]) -> Origin:
+    return Origin.KERAS if names & set(supplied) else origin
+
+
+def _function_origin(name: str, module: str | None) -> Origin:
+    if module in (None, "builtins"):
+        if name in FUNCTIONS:
+            return Origin.KERAS
+        # tf_keras looks a function it does not know up in the Python module of that name: exec, open.
+        return Origin.IMPORT if hasattr(builtins, name.partition(".")[0]) else Origin.SUPPLIED
+    allowed = _keras_part(module) in _FUNCTION_MODULES and name not in _NO_PARTS_OF_MODELS
+    return Origin.KERAS if allowed else Origin.IMPORT
+
+
+def _class_origin(name: str, registered: str, module: str | None, *, keras3: bool) -> Origin:
+    if module is not None and _keras_part(module) is None:
+        return Origin.IMPORT
+    if registered == name and is_keras_class(name, operations=keras3):
+        return Origin.KERAS
+    # A newer Keras may have this class; what is not spelt like a class is a function of Keras.
+    unknown_class = module is None or (
+        _keras_part(module) in _CLASS_MODULES and name.isidentifier() and name[0].isupper()
+    )
+    return Origin.SUPPLIED if unknown_class else Origin.IMPORT
+
+
+def _keras_part(module: str) -> str | None:
+    """Return the part of Keras that a module belongs to (``layers``), ``None`` where it is not Keras'."""
+    root, *parts = (part for part in module.split(".") if part != "src")
+    if root not in _KERAS:
+        return None
+    return parts[0] if parts else ""
