@@ -92,7 +92,7 @@ class _Chunks(io.RawIOBase):
     """An iterator of chunks as a file to read from."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
+        self._chunks = filter(None, chunks)
         self._rest = b""
 
     def readable(self) -> bool:

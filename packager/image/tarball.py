@@ -79,7 +79,7 @@ def tar_stream(entries: Iterable[Entry], *, mtime: int = 0) -> Iterator[bytes]:
     written = 0
     for entry in entries:
         try:
-            for chunk in _member(entry, mtime):
+            for chunk in filter(None, _member(entry, mtime)):  # an empty chunk ends an HTTP request's body
                 written += len(chunk)
                 yield chunk
         except OSError as error:

@@ -1,0 +1,93 @@
+"""``Dockerfile.serving`` and what is built without it say the same; and an installed packager has it."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from packager.errors import ImageNotFoundError, UsageError
+from packager.image.context import build_context, checked_servables, dockerfile
+from packager.image.settings import ENTRYPOINT, MODEL_BASE_PATH, PORTS, USER
+from packager.values import ServableVersion
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def instructions() -> dict[str, str]:
+    lines = dockerfile().decode().splitlines()
+    return dict(re.findall(r"^([A-Z]+) (.+)$", "\n".join(lines), re.MULTILINE))
+
+
+def servable(root: Path, version: int, name: str = "digits") -> ServableVersion:
+    path = root / name / str(version)
+    (path / "variables").mkdir(parents=True)
+    (path / "saved_model.pb").write_bytes(b"graph")
+    (path / "variables" / "variables.index").write_bytes(b"index")
+    return ServableVersion(name=name, version=version, path=path)
+
+
+def test_the_dockerfile_says_what_the_settings_say() -> None:
+    said = instructions()
+    assert tuple(json.loads(said["ENTRYPOINT"])) == ENTRYPOINT
+    assert said["USER"] == USER
+    assert tuple(map(int, said["EXPOSE"].split())) == PORTS
+    assert said["ENV"] == f"MODEL_NAME=${{MODEL_NAME}} MODEL_BASE_PATH={MODEL_BASE_PATH}"
+    assert said["COPY"] == "models/ ${MODEL_BASE_PATH}/"
+    assert said["FROM"] == "${BASE}"
+    assert set(said) == {"ARG", "FROM", "ENV", "COPY", "EXPOSE", "USER", "ENTRYPOINT"}
+
+
+def test_the_wheel_has_the_dockerfile(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    told = subprocess.check_output(
+        [
+            *(sys.executable, "-c"),
+            "import packager.image.context as c; print(c.__file__); print(c.dockerfile().decode(), end='')",
+        ],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "site")},
+        text=True,
+    )
+    place, _, content = told.partition("\n")
+    assert place.startswith(str(tmp_path))
+    assert content == (REPOSITORY / "Dockerfile.serving").read_text()
+
+
+def test_the_build_context_holds_the_versions(tmp_path: Path) -> None:
+    versions = checked_servables([servable(tmp_path, 10), servable(tmp_path, 2)])
+    assert [v.version for v in versions] == [2, 10]
+    with tarfile.open(fileobj=io.BytesIO(b"".join(build_context(versions)))) as archive:
+        assert archive.getnames()[:3] == ["Dockerfile", "models", "models/digits"]
+        assert "models/digits/10/variables/variables.index" in archive.getnames()
+        content = archive.extractfile("models/digits/2/saved_model.pb")
+        assert content is not None
+        assert content.read() == b"graph"
+
+
+def test_versions_that_cannot_be_in_one_image(tmp_path: Path) -> None:
+    one, other = servable(tmp_path, 1), servable(tmp_path, 1, name="letters")
+    with pytest.raises(UsageError, match="no model version"):
+        checked_servables([])
+    with pytest.raises(UsageError, match="digits, letters"):
+        checked_servables([one, other])
+    with pytest.raises(UsageError, match="named twice"):
+        checked_servables([one, one])
+    (one.path / "saved_model.pb").unlink()
+    with pytest.raises(ImageNotFoundError, match=r"no SavedModel in '.*/digits/1'"):
+        checked_servables([one])
