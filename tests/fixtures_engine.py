@@ -25,6 +25,7 @@ STAND_IN = """\
 #!/bin/sh
 echo "arguments: $*"
 echo "user: $(id -u)"
+[ -z "$DIE_WITH" ] || exit "$DIE_WITH"
 exec sleep 600
 """
 """Takes the server's place: tells how it was called, and like TensorFlow Serving handles no signal."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from packager.engine import Engine, EngineImage
-from packager.errors import BaseUnavailableError, RegistryError
+from packager.errors import BaseUnavailableError, DigestMismatchError, RegistryError
 from packager.image.blobs import BlobStore
 from packager.image.cache import Cache
 from packager.image.embedded import embedded_runtime, host_platform
@@ -125,6 +125,8 @@ class LayeredBases:
         """Return the registry's image of that name."""
         try:
             image, digest = fetch_image(reference, host_platform(), self.cache, report=self.report)
+        except DigestMismatchError:
+            raise
         except RegistryError as error:
             raise BaseUnavailableError(
                 f"the base image {str(reference)!r} cannot be had: {error}",

@@ -51,7 +51,7 @@ class Repository:
         if self.registry == DOCKER_HUB:
             host = "registry-1.docker.io"
             self.path = self.path if "/" in self.path else f"library/{self.path}"
-        self._url = f"{'http' if _is_loopback(host) else 'https'}://{host}/v2/{self.path}"
+        self.url = f"{'http' if _is_loopback(host) else 'https'}://{host}/v2/{self.path}"
         self._session = requests.Session()
 
     def manifest(self, name: str) -> tuple[str, Mapping[str, Any]]:
@@ -73,7 +73,7 @@ class Repository:
     def _get(
         self, path: str, *, headers: Mapping[str, str] | None = None, stream: bool = False
     ) -> requests.Response:
-        url = f"{self._url}/{path}"
+        url = f"{self.url}/{path}"
         try:
             response = self._session.get(url, headers=headers, stream=stream, timeout=_TIMEOUT)
             if response.status_code == requests.codes.unauthorized:

@@ -1,0 +1,223 @@
+"""Images built in the real engine from ``Dockerfile.serving``: what they are and how they run."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from fixtures_engine import tiny_config
+from fixtures_registry import Registry
+
+from packager import labels
+from packager.engine import Container, ContainerSpec, Engine, EngineImage, connect
+from packager.errors import BaseUnavailableError, BuildError, ImageNotFoundError
+from packager.image import build_image
+from packager.image.archive import docker_archive
+from packager.image.blobs import BlobStore
+from packager.image.image import Image
+from packager.image.settings import ENTRYPOINT, PORTS, USER
+from packager.values import BuiltImage, ImageReference, ServableVersion
+
+pytestmark = pytest.mark.engine
+
+NewTag = Callable[..., ImageReference]
+
+
+@pytest.fixture
+def servables(tmp_path: Path) -> list[ServableVersion]:
+    versions = []
+    for version in (1, 3):
+        path = tmp_path / "models" / "digits" / str(version)
+        path.mkdir(parents=True)
+        (path / "saved_model.pb").write_bytes(b"graph %d" % version)
+        versions.append(ServableVersion(name="digits", version=version, path=path))
+    return versions
+
+
+@pytest.fixture
+def built(
+    engine: Engine, tiny_base: ImageReference, new_tag: NewTag, servables: list[ServableVersion]
+) -> BuiltImage:
+    return build_image(
+        servables,
+        new_tag(),
+        base=str(tiny_base),
+        engine=engine,
+        tensorflow_version="2.20.0",
+        labels={"team": "a"},
+    )
+
+
+def described(engine: Engine, built: BuiltImage) -> EngineImage:
+    image = engine.image(str(built.reference))
+    assert image is not None
+    return image
+
+
+@contextmanager
+def running(engine: Engine, built: BuiltImage, **options: object) -> Iterator[Container]:
+    spec = ContainerSpec(image=str(built.reference), **options)  # type: ignore[arg-type]
+    with engine.container(spec) as container:
+        container.start()
+        deadline = time.monotonic() + 20
+        while "user:" not in container.logs():
+            assert time.monotonic() < deadline, container.logs()
+            time.sleep(0.05)
+        yield container
+
+
+def test_the_image_keeps_the_contract(engine: Engine, tiny_base: ImageReference, built: BuiltImage) -> None:
+    image = described(engine, built)
+    assert image.id == built.image_id
+    assert image.environment["MODEL_NAME"] == "digits"
+    assert image.environment["MODEL_BASE_PATH"] == "/models"
+    assert (image.user, image.exposed_ports, image.entrypoint) == (USER, PORTS, ENTRYPOINT)
+    assert image.labels == {
+        labels.MODEL: "digits",
+        labels.VERSIONS: "1,3",
+        labels.TENSORFLOW: "2.20.0",
+        "org.opencontainers.image.title": "digits",
+        "org.opencontainers.image.version": "3",
+        "org.opencontainers.image.base.name": str(tiny_base),
+        "team": "a",
+    }
+    base = engine.image(str(tiny_base))
+    assert base is not None
+    assert (built.base, built.base_kind) == (base.id, "custom")
+    assert (built.versions, built.platform, built.size) == ((1, 3), engine.platform, image.size)
+
+
+def test_the_server_gets_its_arguments_locked_down(engine: Engine, built: BuiltImage) -> None:
+    told = "arguments: --port=8500 --rest_api_port=8501 --model_name=digits --model_base_path=/models/digits"
+    with running(engine, built, arguments=("--flag=a b", "--other")) as container:
+        assert container.logs().splitlines() == [f"{told} --flag=a b --other", "user: 65532"]
+    with running(
+        engine, built, environment={"MODEL_NAME": "letters", "MODEL_BASE_PATH": "/other"}
+    ) as container:
+        assert "--model_name=letters --model_base_path=/other/letters" in container.logs()
+
+
+def test_a_server_deaf_to_sigterm_is_stopped_at_once_with_its_status(
+    engine: Engine, built: BuiltImage
+) -> None:
+    # The stand-in handles no signal, like TensorFlow Serving: as first process it would never get SIGTERM.
+    with running(engine, built) as container:
+        began = time.monotonic()
+        state = container.stop(timeout=10)
+        assert time.monotonic() - began < 3
+        assert (state.exit_code, state.running) == (143, False)
+
+
+def test_the_status_of_a_server_that_dies_is_kept(engine: Engine, built: BuiltImage) -> None:
+    with running(engine, built, environment={"DIE_WITH": "9"}) as container:
+        deadline = time.monotonic() + 20
+        while container.state().running:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert container.state().exit_code == 9
+
+
+def test_the_model_is_inside_for_everybody_to_read(engine: Engine, built: BuiltImage) -> None:
+    with engine.container(ContainerSpec(image=str(built.reference))) as container:
+        content = b"".join(container.archive("/models/digits/3/saved_model.pb"))
+        assert b"graph 3" in content
+
+
+def test_a_layout_of_an_engine_s_image_is_that_image(
+    engine: Engine,
+    tiny_base: ImageReference,
+    new_tag: NewTag,
+    servables: list[ServableVersion],
+    tmp_path: Path,
+) -> None:
+    layout = tmp_path / "layout"
+    built = build_image(servables, new_tag(), base=str(tiny_base), engine=engine, layout=layout)
+    (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
+    assert entry["digest"] == built.digest
+    manifest = json.loads((layout / "blobs" / "sha256" / entry["digest"][7:]).read_text())
+    assert manifest["config"]["digest"] == built.image_id
+    names = {path.name for path in (layout / "blobs" / "sha256").iterdir()}
+    parts = [manifest["config"], *manifest["layers"], entry]
+    assert names == {part["digest"][7:] for part in parts}
+
+
+@pytest.mark.registry
+def test_both_ways_of_building_give_the_same_settings(
+    engine: Engine,
+    registry: Registry,
+    tiny_image: tuple[Image, BlobStore],
+    new_tag: NewTag,
+    servables: list[ServableVersion],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(registry.docker_config()))
+    monkeypatch.setenv("PACKAGER_CACHE", str(tmp_path / "cache"))
+    digest = registry.upload(*tiny_image, "packager-test/both", "1")
+    base = f"{registry.address}/packager-test/both:1"
+    logged_in = connect()
+    try:
+        in_engine = build_image(servables, new_tag(), base=base, engine=logged_in, layout=tmp_path / "engine")
+        on_disk = build_image(servables, new_tag(), base=base, engine=None, layout=tmp_path / "disk")
+    finally:
+        logged_in.remove_image(base)
+        logged_in.close()
+    assert in_engine.base == on_disk.base == f"{registry.address}/packager-test/both@{digest}"
+    one, other = (config_of(tmp_path / name) for name in ("engine", "disk"))
+    kept = ("Env", "Entrypoint", "ExposedPorts", "Labels", "User")
+    assert {key: one["config"][key] for key in kept} == {key: other["config"][key] for key in kept}
+    assert not one["config"].get("Cmd")
+    assert "Cmd" not in other["config"]
+    assert one["rootfs"]["diff_ids"][0] == other["rootfs"]["diff_ids"][0]
+
+
+def config_of(layout: Path) -> dict[str, dict[str, list[str]]]:
+    blobs = BlobStore(layout / "blobs" / "sha256")
+    (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest = json.loads(blobs.path(entry["digest"]).read_text())
+    config: dict[str, dict[str, list[str]]] = json.loads(blobs.path(manifest["config"]["digest"]).read_text())
+    return config
+
+
+def test_a_base_for_another_machine_is_refused(
+    engine: Engine, tiny_image: tuple[Image, BlobStore], new_tag: NewTag, servables: list[ServableVersion]
+) -> None:
+    image, blobs = tiny_image
+    foreign, base = (
+        Image(config_document=tiny_config(image.layers[0], "s390x"), layers=image.layers),
+        new_tag(),
+    )
+    engine.load(docker_archive(foreign, blobs, base))
+    with pytest.raises(BaseUnavailableError, match=r"is for linux/s390x, and this engine runs linux/"):
+        build_image(servables, new_tag(), base=str(base), engine=engine)
+
+
+def test_a_base_that_cannot_be_had_leaves_nothing(
+    engine: Engine, new_tag: NewTag, servables: list[ServableVersion]
+) -> None:
+    tag = new_tag()
+    with pytest.raises(BaseUnavailableError, match=r"registry\.invalid/base:1"):
+        build_image(servables, tag, base="registry.invalid/base:1", engine=engine)
+    assert engine.image(str(tag)) is None
+
+
+def test_a_model_that_is_none_is_named_before_anything_runs(
+    engine: Engine, new_tag: NewTag, tmp_path: Path
+) -> None:
+    absent = ServableVersion(name="digits", version=1, path=tmp_path / "digits" / "1")
+    with pytest.raises(ImageNotFoundError, match="no SavedModel"):
+        build_image([absent], new_tag(), base="registry.invalid/base:1", engine=engine)
+
+
+def test_a_model_file_that_is_gone_in_the_middle_is_the_model_s_fault(
+    engine: Engine, tiny_base: ImageReference, new_tag: NewTag, servables: list[ServableVersion]
+) -> None:
+    (servables[0].path / "dangling").symlink_to("nowhere")
+    tag = new_tag()
+    with pytest.raises(BuildError, match="dangling"):
+        build_image(servables, tag, base=str(tiny_base), engine=engine)
+    assert engine.image(str(tag)) is None
