@@ -13,6 +13,3 @@ TENSORFLOW = "org.tfserving-packager.tensorflow"
 
 RUNTIME = "org.tfserving-packager.runtime"
 """``embedded`` on images whose server is packager's own, with the digest of its parts."""
-
-CONTAINER = "org.tfserving-packager.container"
-"""On the containers that packager runs, not on images: the container's name."""

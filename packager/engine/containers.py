@@ -15,12 +15,13 @@ from typing import Any
 from docker import APIClient
 from docker.errors import ImageNotFound, NotFound
 
-from packager import labels
 from packager.engine.failures import image_missing, start_failure, translated
 from packager.errors import ImageNotFoundError, ServerStartError
 
 LOOPBACK = "127.0.0.1"
 NAME_PREFIX = "packager-"
+LABEL = "org.tfserving-packager.container"
+"""On every container of ours, with its name as value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,7 @@ def _create(client: APIClient, spec: ContainerSpec, name: str) -> Any:
         environment=dict(spec.environment),
         user=spec.user,
         ports=list(spec.ports),
-        labels={labels.CONTAINER: name, **spec.labels},
+        labels={LABEL: name, **spec.labels},
         host_config=client.create_host_config(
             port_bindings={port: (LOOPBACK, spec.host_ports.get(port)) for port in spec.ports},
             read_only=spec.read_only,

@@ -13,6 +13,14 @@ from packager.image.blobs import BlobStore
 from packager.progress import Report, info
 
 
+def cache_folder() -> Path:
+    """Return ``PACKAGER_CACHE``, or the folder by the XDG base directory specification."""
+    if named := os.environ.get("PACKAGER_CACHE"):
+        return Path(named)
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "tfserving-packager"
+
+
 class Cache:
     """The cache folder. Its blobs are never changed, so that it can be removed at any time but in a run."""
 
@@ -28,11 +36,8 @@ class Cache:
 
     @classmethod
     def default(cls) -> Cache:
-        """Return the cache at ``PACKAGER_CACHE``, or where the XDG base directory specification has it."""
-        if named := os.environ.get("PACKAGER_CACHE"):
-            return cls(Path(named))
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return cls(Path(home) / "tfserving-packager")
+        """Return the cache where this user's is."""
+        return cls(cache_folder())
 
     @contextmanager
     def locked(self, report: Report) -> Iterator[None]:

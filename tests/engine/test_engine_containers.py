@@ -14,8 +14,8 @@ from collections.abc import Callable
 import docker
 import pytest
 
-from packager import labels
 from packager.engine import Container, ContainerSpec, ContainerState, Engine
+from packager.engine.containers import LABEL
 from packager.errors import ImageNotFoundError, PortTakenError, ServerStartError
 from packager.values import ImageReference
 
@@ -92,7 +92,7 @@ def test_it_can_be_recognised(engine: Engine, tiny_base: ImageReference) -> None
     with engine.container(shell(tiny_base, "exit", labels={"mine": "yes"})) as container:
         found = docker.from_env().containers.get(container.id)
         assert found.name.startswith("packager-")
-        assert found.labels[labels.CONTAINER] == found.name
+        assert found.labels[LABEL] == found.name
         assert found.labels["mine"] == "yes"
 
 

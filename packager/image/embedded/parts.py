@@ -48,8 +48,11 @@ class Part:
     entries: tuple[Entry, ...]
 
 
-def runtime_parts(server: Path) -> tuple[Part, ...]:
-    """Return the parts of a runtime around ``server``, a folder that holds the package ``packager``."""
+def runtime_parts(server: Path | None = None) -> tuple[Part, ...]:
+    """Return the parts of a runtime around the package ``packager`` in the folder ``server``.
+
+    The installed one is the default. Raises BaseUnavailableError where a part is not here.
+    """
     shell = Entry(path="bin/sh", source=Path("/bin/sh").resolve(), mode=0o755)
     python = [interpreter(HOME), *standard_library(HOME)]
     tensorflow = list(_tensorflow())
@@ -64,7 +67,7 @@ def runtime_parts(server: Path) -> tuple[Part, ...]:
         _part("python", python),
         _part("tensorflow", tensorflow),
         _part("distributions", distributions),
-        _part("server", list(_server(server))),
+        _part("server", list(_server(server or Path(__file__).parents[3]))),
     )
 
 
@@ -105,6 +108,17 @@ def _tensorflow() -> Iterator[Entry]:
 def _server(source: Path) -> Iterator[Entry]:
     yield Entry(path="usr/bin/tensorflow_model_server", content=_LAUNCHER.encode(), mode=0o755)
     yield Entry(path="usr/bin/tf_serving_entrypoint.sh", content=_ENTRYPOINT.encode(), mode=0o755)
+    yield from _own_version()
     package = source / "packager"
     for path in (package / "__init__.py", *(package / "serving").rglob("*.py")):
         yield Entry(path=f"{SITE}/{path.relative_to(source).as_posix()}", source=path)
+
+
+def _own_version() -> Iterator[Entry]:
+    """Yield what tells the server its version, as an installation would; a bare checkout has none."""
+    for found in metadata.distributions(name="tfserving-packager"):
+        text = f"Metadata-Version: 2.1\nName: tfserving-packager\nVersion: {found.version}\n"
+        yield Entry(
+            path=f"{SITE}/tfserving_packager-{found.version}.dist-info/METADATA", content=text.encode()
+        )
+        return

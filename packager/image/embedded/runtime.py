@@ -8,7 +8,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import packager
 from packager import labels
 from packager.engine import Engine, EngineImage
 from packager.errors import BaseUnavailableError
@@ -79,7 +78,7 @@ def embedded_runtime(
     cache = cache or Cache.default()
     version = tensorflow_version()
     with cache.locked(report):
-        parts = runtime_parts(server or Path(packager.__file__).parents[1])
+        parts = runtime_parts(server)
         layers = tuple(part_layer(part, cache, report) for part in parts)
     digest = hashlib.sha256(document([layer.blob.digest for layer in layers])).hexdigest()
     sizes = tuple((part.name, layer.blob.size) for part, layer in zip(parts, layers, strict=True))
