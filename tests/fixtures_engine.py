@@ -21,6 +21,9 @@ from packager.values import ImageReference
 
 PROGRAMS = ("sh", "cat", "id", "sleep", "tail", "touch", "kill")
 
+TINY_ENVIRONMENT = ["PATH=/usr/bin:/bin", "FROM_BASE=yes", "MODEL_NAME=model", "MODEL_BASE_PATH=/models"]
+"""As TensorFlow Serving's images have it, and a variable more."""
+
 STAND_IN = """\
 #!/bin/sh
 echo "arguments: $*"
@@ -65,7 +68,7 @@ def tiny_config(layer: Layer, architecture: str | None = None) -> bytes:
             "os": "linux",
             "architecture": architecture or host_platform().split("/")[1],
             "created": "1970-01-01T00:00:00Z",
-            "config": {"Env": ["PATH=/usr/bin:/bin", "FROM_BASE=yes"], "Cmd": ["sleep", "600"]},
+            "config": {"Env": TINY_ENVIRONMENT, "Cmd": ["sleep", "600"]},
             "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
             "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "tests"}],
         }

@@ -85,7 +85,7 @@ class _Job:
         image = engine.build(
             build_context(self.servables),
             tag=self.reference,
-            arguments={"BASE": base.build_argument, "MODEL_NAME": self.model},
+            arguments={"BASE": base.build_argument, "SERVING_MODEL": self.model},
             labels=self._labels_on(base),
             report=self.report,
         )

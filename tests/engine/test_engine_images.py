@@ -14,6 +14,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from fixtures_engine import TINY_ENVIRONMENT
 
 from packager.engine import Engine
 from packager.errors import BaseUnavailableError, BuildError, EngineError, ImageNotFoundError
@@ -61,7 +62,7 @@ def test_an_image_is_described(
     image = engine.image(str(tiny_base))
     assert image is not None
     assert image.platform == engine.platform
-    assert image.environment == {"PATH": "/usr/bin:/bin", "FROM_BASE": "yes"}
+    assert [f"{name}={value}" for name, value in image.environment.items()] == TINY_ENVIRONMENT
     assert image.tags == (str(tiny_base),)
     assert (image.repo_digests, image.labels, image.user, image.exposed_ports) == ((), {}, "", ())
     assert image.size > 1_000_000

@@ -39,7 +39,7 @@ def test_the_dockerfile_says_what_the_settings_say() -> None:
     assert tuple(json.loads(said["ENTRYPOINT"])) == ENTRYPOINT
     assert said["USER"] == USER
     assert tuple(map(int, said["EXPOSE"].split())) == PORTS
-    assert said["ENV"] == f"MODEL_NAME=${{MODEL_NAME}} MODEL_BASE_PATH={MODEL_BASE_PATH}"
+    assert said["ENV"] == f"MODEL_NAME=${{SERVING_MODEL}} MODEL_BASE_PATH={MODEL_BASE_PATH}"
     assert said["COPY"] == "models/ ${MODEL_BASE_PATH}/"
     assert said["FROM"] == "${BASE}"
     assert set(said) == {"ARG", "FROM", "ENV", "COPY", "EXPOSE", "USER", "ENTRYPOINT"}
