@@ -1,0 +1,193 @@
+"""Loads the versions that are wanted and unloads those that are not, without a gap in between."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from packager.serving.log import log
+from packager.serving.models.states import State, Version, VersionStatus
+from packager.serving.native.servable import Servable
+from packager.serving.status import Code, StatusError, not_found
+
+Load = Callable[[str, int, Path], Servable]
+"""Loads a version of a model from its folder, or raises StatusError."""
+
+
+class Keeper:
+    """The versions of all models, each in its state.
+
+    A version that is no longer wanted is unloaded once a wanted one is available, or none is wanted; so
+    a new version that cannot be loaded leaves the old one serving. A version that failed is tried again
+    only after it was unwanted in between. (``availability_preserving_policy.cc`` of TensorFlow Serving.)
+    """
+
+    def __init__(self, load: Load, *, threads: int, retries: int = 5, retry_seconds: float = 60.0) -> None:
+        self._load = load
+        self._retries = retries
+        self._retry_seconds = retry_seconds
+        self._changed = threading.Condition()
+        self._managed: dict[str, dict[int, Version]] = {}
+        self._told: dict[str, dict[int, VersionStatus]] = {}
+        self._serving: dict[tuple[str, int | None], Servable] = {}
+        self._loaders = ThreadPoolExecutor(threads, thread_name_prefix="load")
+        self._unloaders = ThreadPoolExecutor(threads, thread_name_prefix="unload")
+
+    def want(self, model: str, folders: Mapping[int, Path]) -> None:
+        """Say which versions of a model should be loaded from now on; the first ones are loaded first."""
+        with self._changed:
+            managed = self._managed.setdefault(model, {})
+            for number, version in list(managed.items()):
+                version.wanted = number in folders
+                if version.state is State.END and (version.error is None or not version.wanted):
+                    del managed[number]
+            for number, folder in folders.items():
+                if number not in managed:
+                    managed[number] = Version(model=model, number=number, folder=folder)
+                    self._enter(managed[number], State.START)
+                    self._loaders.submit(self._load_version, managed[number])
+            self._unload_stale(model)
+            self._changed.notify_all()
+
+    @contextmanager
+    def use(self, model: str, version: int | None) -> Iterator[Servable]:
+        """Keep a servable loaded inside a ``with``; no version means the highest that is available."""
+        while True:
+            servable = self._serving.get((model, version))
+            if servable is None:
+                asked = f"Latest({model})" if version is None else f"Specific({model}, {version})"
+                raise not_found(f"Servable not found for request: {asked}")
+            with servable.in_use() as usable:
+                if usable:
+                    yield servable
+                    return
+
+    def statuses(self, model: str) -> list[VersionStatus]:
+        """Return what is known of every version that the model ever had, the highest first."""
+        with self._changed:
+            told = self._told.get(model, {})
+            return [told[number] for number in sorted(told, reverse=True)]
+
+    def wait_until_decided(self, models: Iterable[str]) -> list[Version]:
+        """Wait until each model has an available version, or none that could become so.
+
+        Returns the highest version of each model that has none available.
+        """
+        names = list(models)
+        with self._changed:
+            self._changed.wait_for(lambda: all(self._decided(name) for name in names))
+            newest = [self._newest(name) for name in names if not self._available(name)]
+        return [version for version in newest if version]
+
+    def _decided(self, model: str) -> bool:
+        versions = self._managed.get(model, {}).values()
+        if not versions or not all(version.settled for version in versions):
+            return False
+        return self._available(model) or all(version.state is State.END for version in versions)
+
+    def _available(self, model: str) -> bool:
+        return (model, None) in self._serving
+
+    def _newest(self, model: str) -> Version | None:
+        versions = self._managed.get(model)
+        return versions[max(versions)] if versions else None
+
+    def _enter(self, version: Version, state: State) -> None:
+        """Put a version into a state, and tell it. The lock is held, here and in what follows."""
+        version.state = state
+        error = version.error if state is State.END else None
+        told = VersionStatus(version=version.number, state=state, error=error)
+        self._told.setdefault(version.model, {})[version.number] = told
+        self._serving = self._available_servables()
+        self._changed.notify_all()
+
+    def _available_servables(self) -> dict[tuple[str, int | None], Servable]:
+        serving: dict[tuple[str, int | None], Servable] = {}
+        for model, versions in self._managed.items():
+            for number in sorted(versions):
+                version = versions[number]
+                if version.state is State.AVAILABLE and version.servable:
+                    serving[model, number] = serving[model, None] = version.servable
+        return serving
+
+    def _unload_stale(self, model: str) -> None:
+        versions = self._managed.get(model, {})
+        available = [v for _, v in sorted(versions.items()) if v.state is State.AVAILABLE]
+        stale = [version for version in available if not version.wanted]
+        replaced = len(stale) < len(available)
+        none_wanted = not any(version.wanted for version in versions.values())
+        for version in stale if replaced or none_wanted else stale[:-1]:
+            log.info("Quiescing servable version %s", version)
+            self._enter(version, State.UNLOADING)
+            self._unloaders.submit(self._unload_version, version)
+
+    def _load_version(self, version: Version) -> None:
+        """Load, in a thread of its own, as often as it takes and is allowed."""
+        while self._may_try(version):
+            try:
+                servable = self._load(version.model, version.number, version.folder)
+            except StatusError as error:
+                self._note_failure(version, error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the version has failed
+                log.exception("Loading servable: %s failed", version)
+                self._note_failure(version, StatusError(Code.INTERNAL, f"{type(error).__name__}: {error}"))
+            else:
+                self._note_success(version, servable)
+                return
+
+    def _may_try(self, version: Version) -> bool:
+        with self._changed:
+            if version.state is State.END:
+                return False
+            if not version.wanted:
+                version.error = version.error or StatusError(
+                    Code.CANCELLED, "Load cancelled before we could try to load."
+                )
+                log.info("Load cancelled for servable: %s", version)
+                self._enter(version, State.END)
+                return False
+            if version.failures:
+                log.info("Retrying of Loading servable: %s retry: %d", version, version.failures)
+            else:
+                log.info("Loading servable version %s", version)
+                self._enter(version, State.LOADING)
+            return True
+
+    def _note_success(self, version: Version, servable: Servable) -> None:
+        log.info("Successfully loaded servable version %s", version)
+        with self._changed:
+            version.servable = servable
+            version.error = None
+            self._enter(version, State.AVAILABLE)
+            self._unload_stale(version.model)
+
+    def _note_failure(self, version: Version, error: StatusError) -> None:
+        log.error("Loading servable: %s failed: %s", version, error)
+        with self._changed:
+            version.error = error
+            version.failures += 1
+            if version.failures > self._retries:
+                if self._retries:
+                    log.info(
+                        "Retrying of Loading servable: %s exhausted max_num_retries: %d",
+                        version,
+                        self._retries,
+                    )
+                log.error("Servable %s cannot be loaded: %s", version, error)
+                self._enter(version, State.END)
+                return
+            self._changed.notify_all()
+            if self._retry_seconds > 0:
+                self._changed.wait_for(lambda: not version.wanted, self._retry_seconds)
+
+    def _unload_version(self, version: Version) -> None:
+        servable, version.servable = version.servable, None
+        if servable:
+            servable.close()
+        log.info("Done unloading servable version %s", version)
+        with self._changed:
+            self._enter(version, State.END)
+            self._unload_stale(version.model)

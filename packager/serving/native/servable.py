@@ -1,0 +1,62 @@
+"""One loaded version of a model, and the count of who is using it: unloading waits for them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from packager.serving.native.session import Session
+from packager.serving.native.signatures import Signature, read_signatures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """How every SavedModel is loaded."""
+
+    tags: tuple[str, ...] = ("serve",)
+    session_config: bytes = b""
+    """A serialised ConfigProto."""
+
+
+class Servable:
+    """A version of a model that can be asked until it is closed."""
+
+    def __init__(self, name: str, version: int, session: Session, signatures: dict[str, Signature]) -> None:
+        self.name = name
+        self.version = version
+        self.session = session
+        self.signatures = signatures
+        self._users = 0
+        self._closing = False
+        self._changed = threading.Condition()
+
+    @classmethod
+    def load(cls, name: str, version: int, folder: Path, options: LoadOptions) -> Servable:
+        """Load the SavedModel in ``folder``, or raise StatusError."""
+        session = Session(folder, tags=options.tags, config=options.session_config)
+        signatures = read_signatures(session.meta_graph)
+        session.meta_graph = b""
+        return cls(name, version, session, signatures)
+
+    @contextmanager
+    def in_use(self) -> Iterator[bool]:
+        """Keep the servable open inside a ``with``; false where it is closed or closing."""
+        with self._changed:
+            usable = not self._closing
+            self._users += usable
+        try:
+            yield usable
+        finally:
+            with self._changed:
+                self._users -= usable
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody in, wait until everybody is out, and free the model."""
+        with self._changed:
+            self._closing = True
+            self._changed.wait_for(lambda: self._users == 0)
+        self.session.close()

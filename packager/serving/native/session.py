@@ -1,0 +1,118 @@
+"""A SavedModel in a TensorFlow session: loaded, run and closed."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from ctypes import POINTER
+from pathlib import Path
+from typing import Any
+
+from packager.serving.native.generated import generated
+from packager.serving.native.library import Buffer, Output, Status, c_api
+from packager.serving.native.tensors import Tensor
+from packager.serving.status import invalid_argument
+
+
+class Session:
+    """A loaded SavedModel. ``run`` may be called by many threads at once."""
+
+    def __init__(self, folder: Path, *, tags: Sequence[str], config: bytes = b"") -> None:
+        """Load ``folder``'s graph with ``tags``; ``config`` is a serialised ConfigProto.
+
+        Raises StatusError with TensorFlow's own code and words.
+        """
+        api = c_api()
+        self._graph = api.TF_NewGraph()
+        self._outputs: dict[str, Output] = {}
+        meta_graph = api.TF_NewBuffer()
+        try:
+            with _session_options(config) as options, Status() as status:
+                self._handle = api.TF_LoadSessionFromSavedModel(
+                    options,
+                    None,
+                    str(folder).encode(),
+                    (ctypes.c_char_p * len(tags))(*(tag.encode() for tag in tags)),
+                    len(tags),
+                    self._graph,
+                    meta_graph,
+                    status,
+                )
+            self.meta_graph = ctypes.string_at(meta_graph.contents.data, meta_graph.contents.length)
+        except BaseException:
+            api.TF_DeleteGraph(self._graph)
+            raise
+        finally:
+            api.TF_DeleteBuffer(meta_graph)
+
+    def run(
+        self, feeds: Sequence[tuple[str, Tensor]], fetches: Sequence[str], *, timeout_ms: int = 0
+    ) -> list[Tensor]:
+        """Feed tensors by the names that they have in the graph, and fetch others.
+
+        ``timeout_ms`` 0 is no limit. Raises StatusError with TensorFlow's own code and words.
+        """
+        results = (ctypes.c_void_p * len(fetches))()
+        with Status() as status:
+            c_api().TF_SessionRun(
+                self._handle,
+                _run_options(timeout_ms),
+                (Output * len(feeds))(*(self._output(name) for name, _ in feeds)),
+                (ctypes.c_void_p * len(feeds))(*(tensor.handle for _, tensor in feeds)),
+                len(feeds),
+                (Output * len(fetches))(*map(self._output, fetches)),
+                results,
+                len(fetches),
+                None,
+                0,
+                None,
+                status,
+            )
+        return [Tensor(handle) for handle in results if handle]
+
+    def _output(self, name: str) -> Output:
+        """Find a tensor of the graph by its name, ``operation:index``."""
+        if found := self._outputs.get(name):
+            return found
+        operation, _, index = name.partition(":")
+        handle = c_api().TF_GraphOperationByName(self._graph, operation.encode())
+        if not handle:
+            raise invalid_argument(
+                f"Tensor {name}, specified in either feed_devices or fetch_devices was not found in the Graph"
+            )
+        self._outputs[name] = Output(handle, int(index or 0))
+        return self._outputs[name]
+
+    def close(self) -> None:
+        """Free the session and its graph. No run may be under way."""
+        api = c_api()
+        with Status() as status:
+            api.TF_CloseSession(self._handle, status)
+        with Status() as status:
+            api.TF_DeleteSession(self._handle, status)
+        api.TF_DeleteGraph(self._graph)
+
+
+@contextmanager
+def _session_options(config: bytes) -> Iterator[int]:
+    api = c_api()
+    options = api.TF_NewSessionOptions()
+    try:
+        if config:
+            with Status() as status:
+                api.TF_SetConfig(options, config, len(config), status)
+        yield options
+    finally:
+        api.TF_DeleteSessionOptions(options)
+
+
+@functools.cache
+def _run_options(timeout_ms: int) -> Any:
+    """Return RunOptions with a time limit, in a buffer that is never freed: the server knows few limits."""
+    if not timeout_ms:
+        return POINTER(Buffer)()
+    options = generated("core.protobuf.config_pb2").RunOptions(timeout_in_ms=timeout_ms)
+    serialised = options.SerializeToString()
+    return c_api().TF_NewBufferFromString(serialised, len(serialised))

@@ -1,0 +1,203 @@
+"""The REST API: turns a request into an answer. Knows no HTTP connection; may run in many threads."""
+
+from __future__ import annotations
+
+import functools
+import time
+import zlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf import json_format
+
+from packager.serving.inference import DEFAULT_SIGNATURE, InferenceOptions, classify, predict, regress
+from packager.serving.log import log
+from packager.serving.models.catalog import Catalog, ModelSpec
+from packager.serving.native.servable import Servable
+from packager.serving.native.signatures import Signature
+from packager.serving.rest import answers
+from packager.serving.rest.examples_request import read_examples_request
+from packager.serving.rest.predict_request import read_predict_request
+from packager.serving.rest.routes import Route, VersionTooBigError, find_route, is_api_path
+from packager.serving.rest.strings import to_bytes
+from packager.serving.status import Code, StatusError, invalid_argument
+
+MAX_INFLATED = 100 * 1024 * 1024
+"""The most bytes that a compressed body may inflate to."""
+
+HTTP_STATUS = {
+    Code.OK: 200,
+    Code.CANCELLED: 499,
+    Code.INVALID_ARGUMENT: 400,
+    Code.FAILED_PRECONDITION: 400,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNAUTHENTICATED: 401,
+    Code.PERMISSION_DENIED: 403,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.ABORTED: 409,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.UNIMPLEMENTED: 501,
+    Code.UNAVAILABLE: 503,
+    Code.DEADLINE_EXCEEDED: 504,
+}
+"""The HTTP status of each code; of a code that is missing, 500."""
+
+JSON = {"Content-Type": "application/json"}
+HTML = {"Content-Type": "text/html"}
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, GET",
+    "Access-Control-Allow-Headers": "Content-Type",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """An HTTP request, complete."""
+
+    method: str
+    path: str
+    """The target as it was sent, with the query."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By names in lower case."""
+    body: bytes = b""
+    arrived: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP response."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+def html_error(status: int, reason: str) -> Answer:
+    """Return the page that libevent, under TensorFlow Serving, sends for what is not of the API."""
+    page = (
+        f"<HTML><HEAD>\n<TITLE>{status} {reason}</TITLE>\n</HEAD><BODY>\n<H1>{reason}</H1>\n</BODY></HTML>\n"
+    )
+    return Answer(status, {**HTML, "Connection": "close"}, page.encode())
+
+
+class RestApi:
+    """Answers requests about the models of a catalog."""
+
+    def __init__(self, catalog: Catalog, options: InferenceOptions, *, cors: bool = False) -> None:
+        self._catalog = catalog
+        self._options = options
+        self._cors = CORS if cors else {}
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request, whatever it is."""
+        if not is_api_path(request.path):
+            return html_error(404, "Not Found")
+        if request.method == "OPTIONS":
+            return self._preflight(request)
+        headers = JSON | self._cors
+        try:
+            return Answer(200, headers, self._process(request))
+        except VersionTooBigError:
+            return Answer(400, headers)
+        except StatusError as failure:
+            return Answer(HTTP_STATUS.get(failure.code, 500), headers, answers.error(failure))
+        except Exception as bug:  # noqa: BLE001 - a bug is answered, and logged
+            log.exception("Answering %s %s failed", request.method, request.path)
+            return Answer(500, headers, answers.error(StatusError(Code.INTERNAL, repr(bug))))
+
+    def _preflight(self, request: Request) -> Answer:
+        origin = request.headers.get("origin", "")
+        allowed = "http://" in origin or "https://" in origin
+        headers = {"Content-Type": "text/html; charset=ISO-8859-1"}
+        return Answer(200 if allowed else 400, headers | self._cors)
+
+    def _process(self, request: Request) -> bytes:
+        route = find_route(request.method, request.path)
+        if route is None:
+            raise invalid_argument(f"Malformed request: {request.method} {request.path}")
+        match route.verb:
+            case "predict":
+                return self._predict(route.model, request)
+            case "classify" | "regress":
+                return self._ask_examples(route, request)
+            case _ if not route.model.name:
+                raise invalid_argument("Missing model name in request.")
+            case "metadata":
+                return self._metadata(route.model)
+            case _:
+                return self._status(route.model)
+
+    def _predict(self, model: ModelSpec, request: Request) -> bytes:
+        with ExitStack() as in_use:
+            # Found only after the body is read, and then kept: its signature and its graph belong together
+            servable = functools.cache(lambda: in_use.enter_context(self._catalog.use(model)))
+            asked = read_predict_request(
+                _plain_body(request), lambda key: _find_signature(servable(), key or DEFAULT_SIGNATURE)
+            )
+            self._check_time(request)
+            outputs = predict(servable(), asked.signature, asked.inputs, self._options)
+        return answers.predictions(outputs) if asked.in_rows else answers.outputs_object(outputs)
+
+    def _ask_examples(self, route: Route, request: Request) -> bytes:
+        asked = read_examples_request(_plain_body(request))
+        self._check_time(request)
+        with self._catalog.use(route.model) as servable:
+            if route.verb == "classify":
+                classes = classify(servable, asked.signature_name, asked.examples, self._options)
+                return answers.classifications(classes)
+            return answers.regressions(regress(servable, asked.signature_name, asked.examples, self._options))
+
+    def _metadata(self, model: ModelSpec) -> bytes:
+        with self._catalog.use(model) as servable:
+            spec = {"name": servable.name, "version": str(servable.version), "signature_name": ""}
+            signatures = {key: _as_json(found.definition) for key, found in servable.signatures.items()}
+        metadata = f'{{"signature_def": {answers.message({"signature_def": signatures})}}}'
+        return to_bytes(f'{{\n"model_spec":{answers.message(spec)},\n"metadata": {metadata}\n}}\n')
+
+    def _status(self, model: ModelSpec) -> bytes:
+        statuses = [
+            {
+                "version": str(status.version),
+                "state": status.state.name,
+                "status": {
+                    "error_code": status.error.code.name if status.error else "OK",
+                    "error_message": status.error.message if status.error else "",
+                },
+            }
+            for status in self._catalog.statuses(model.name, model.version)
+        ]
+        return to_bytes(answers.message({"model_version_status": statuses}))
+
+    def _check_time(self, request: Request) -> None:
+        """Give up on a request whose time was up before its turn came."""
+        limit = self._options.timeout_ms / 1000
+        if limit and time.monotonic() - request.arrived > limit:
+            raise StatusError(Code.DEADLINE_EXCEEDED, "Timed out waiting for notification")
+
+
+def _find_signature(servable: Servable, key: str) -> Signature:
+    if key not in servable.signatures:
+        raise invalid_argument(f'Serving signature name: "{key}" not found in signature def')
+    return servable.signatures[key]
+
+
+def _as_json(definition: Any) -> Any:
+    return json_format.MessageToDict(
+        definition, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+
+
+def _plain_body(request: Request) -> bytes:
+    """Return the body inflated if it is compressed, empty if it cannot be."""
+    if "gzip" not in request.headers.get("content-encoding", ""):
+        return request.body
+    inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        body = inflater.decompress(request.body, MAX_INFLATED)
+    except zlib.error:
+        return b""
+    return body if inflater.eof else b""
