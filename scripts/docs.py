@@ -1,7 +1,7 @@
 """Write the command reference and the exit codes into README.md, from the command and the errors themselves.
 
-    python scripts/docs.py            write
-    python scripts/docs.py --check    fail where README.md differs from what would be written
+python scripts/docs.py            write
+python scripts/docs.py --check    fail where README.md differs from what would be written
 """
 
 from __future__ import annotations
@@ -41,7 +41,12 @@ def replaced(text: str, section: str, body: str) -> str:
 
 
 def exit_codes() -> str:
-    rows = ["| code | meaning |", "|---|---|", "| 0 | success |", "| 1 | a bug of packager's own: the only traceback |"]
+    rows = [
+        "| code | meaning |",
+        "|---|---|",
+        "| 0 | success |",
+        "| 1 | a bug of packager's own: the only traceback |",
+    ]
     for error in sorted(descendants(PackagerError), key=lambda e: e.exit_code):
         meaning = (error.__doc__ or "").splitlines()[0].rstrip(".")
         rows.append(f"| {error.exit_code} | {meaning[0].lower()}{meaning[1:]} |")
@@ -66,8 +71,7 @@ def help_text(verb: str) -> str:
         capture_output=True,
         text=True,
     )
-    lines = [line.rstrip() for line in done.stdout.strip().splitlines()]
-    return "\n".join(lines).replace("python -m packager", "packager")
+    return "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
 
 
 if __name__ == "__main__":

@@ -52,4 +52,4 @@ def describe(
 
 def main() -> None:
     """Run the command."""
-    app()
+    app(prog_name="packager")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+PIPE_WIDTH = 240
+"""Columns where the output is no terminal: a file or a pager wraps by itself."""
+
 DETAIL_LINES = 60
 """Lines of a server's log or a build's output shown below an error."""
 
@@ -58,7 +61,8 @@ class Screen:
         elif not self._quiet:
             from rich.console import Console
 
-            render(Console(highlight=False, soft_wrap=not sys.stdout.isatty()))
+            width = None if sys.stdout.isatty() else PIPE_WIDTH
+            render(Console(highlight=False, width=width))
 
     def fail(self, error: PackagerError) -> NoReturn:
         """Tell ``error`` in the one way that all verbs tell errors, and leave with its exit code."""

@@ -35,8 +35,10 @@ def ask(version_folder: Path, inputs: dict[str, Any]) -> dict[str, Any]:
     import tensorflow as tf
 
     serve = tf.saved_model.load(str(version_folder)).signatures["serving_default"]
-    specs = serve.structured_input_signature[1]
-    given = {name: tf.cast(value, specs[name].dtype) for name, value in inputs.items()}
+    contract = read_contract(version_folder)
+    assert contract is not None
+    dtypes = {spec.name: spec.dtype for spec in contract.signatures[0].inputs}
+    given = {name: tf.cast(value, dtypes[name]) for name, value in inputs.items()}
     return {name: value.numpy() for name, value in serve(**given).items()}
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -84,7 +86,7 @@ def test_no_arguments_show_the_help() -> None:
         (("convert", "x.h5", "--name", ".."), "invalid model name '..'"),
         (("convert", "x.h5", "--name", "m", "--version", "-1"), "invalid version -1"),
         (("convert", "x.h5", "--name", "m", "--input-name", "x"), "invalid --input-name 'x'"),
-        (("build", "models/m", "--tag", "UPPER/case:1"), "invalid image reference"),
+        (("build", "models/m", "--tag", "Upper:1"), "invalid image reference"),
         (("build", "models/m", "--tag", "name:"), "invalid image reference 'name:'"),
         (("push", "https://registry/name"), "invalid image reference"),
         (("package", "x.h5", "--name", "m", "--tag", "a b"), "invalid image reference 'a b'"),
@@ -109,14 +111,22 @@ def test_a_programs_error_is_json_on_stdout(tmp_path: Path) -> None:
     assert error["message"] in done.stderr
 
 
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("config.json", "{}")
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "empty"),
         (b"<!DOCTYPE html><html></html>", "HTML"),
-        (b"PK\x03\x04" + b"\0" * 60, "zip"),
+        (zipped(), "zip"),
         (b"not a model at all", "not an HDF5 file"),
     ],
+    ids=["empty", "html", "zip", "text"],
 )
 @pytest.mark.parametrize("verb", [("inspect",), ("convert", "--name", "m")])
 def test_what_is_not_hdf5_is_named(tmp_path: Path, verb: tuple[str, ...], content: bytes, words: str) -> None:
