@@ -92,6 +92,8 @@ def pull_failure(reference: ImageReference, text: str) -> EngineError:
         return engine_failure(f"pulling {str(reference)!r}", text)
     if _mentions(text, _UNREACHABLE):
         problem = "its registry cannot be reached"
+    elif "no matching manifest" in text:
+        problem = "it is not made for this machine's architecture"
     elif "manifest unknown" in text or "not found" in text:
         problem = "its registry has no such image"
     elif _mentions(text, _NEEDS_LOGIN):

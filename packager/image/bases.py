@@ -9,11 +9,11 @@ from packager.engine import Engine, EngineImage
 from packager.errors import BaseUnavailableError, DigestMismatchError, RegistryError
 from packager.image.blobs import BlobStore
 from packager.image.cache import Cache
-from packager.image.embedded import embedded_runtime, host_platform
+from packager.image.embedded import embedded_runtime, host_platform, tensorflow_version
 from packager.image.image import Image
-from packager.image.official import official_reference
+from packager.image.official import is_older, official_reference
 from packager.image.registry import fetch_image
-from packager.progress import Report, info
+from packager.progress import Report, info, warn
 from packager.values import ImageReference
 
 OFFICIAL, EMBEDDED, AUTO, CUSTOM = "official", "embedded", "auto", "custom"
@@ -77,7 +77,7 @@ def choose_base(base: str, tensorflow: str | None, source: BaseSource[B], report
     ``tensorflow`` is the version that exported the model, where that is known.
     """
     if base == EMBEDDED:
-        return source.embedded()
+        return _embedded(source, tensorflow, report)
     if base not in (OFFICIAL, AUTO):
         return source.named(ImageReference.parse(base), CUSTOM)
     try:
@@ -86,7 +86,18 @@ def choose_base(base: str, tensorflow: str | None, source: BaseSource[B], report
         if base == OFFICIAL:
             raise
         info(report, f"{error}; building on packager's own runtime instead")
-        return source.embedded()
+        return _embedded(source, tensorflow, report)
+
+
+def _embedded(source: BaseSource[B], tensorflow: str | None, report: Report) -> B:
+    own = tensorflow_version()
+    if tensorflow and is_older(own, tensorflow):
+        warn(
+            report,
+            f"TensorFlow {tensorflow} exported the model, and packager's own runtime is made of the older {own}:"
+            " it may lack operations that the model needs",
+        )
+    return source.embedded()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

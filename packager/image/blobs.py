@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from packager.errors import DigestMismatchError
+from packager.errors import DigestMismatchError, OutputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class BlobStore:
         Raises DigestMismatchError, and keeps nothing, where the content is not of the ``expected`` digest.
         """
         digest, size = hashlib.sha256(), 0
-        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
+        with self._writing(), tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", delete=False) as file:
             try:
                 for chunk in chunks:
                     digest.update(chunk)
@@ -60,4 +61,14 @@ class BlobStore:
     def copy(self, blob: Blob, source: BlobStore) -> None:
         """Bring a blob here from another store; kept apart on disk, as users may edit a layout."""
         if not self.has(blob):
-            shutil.copyfile(source.path(blob.digest), self.path(blob.digest))
+            with self._writing():
+                shutil.copyfile(source.path(blob.digest), self.path(blob.digest))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"cannot write to '{self.folder}': {error.strerror}", hint=f"df -h '{self.folder}'"
+            ) from error

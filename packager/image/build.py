@@ -99,10 +99,12 @@ class _Job:
         detail(self.report, f"base: {base.resolved}")
         labels = self._labels_on(base)
         with new_layout(layout) as written:
+            copied = 0
             for blob in (layer.blob for layer in base.image.layers):
-                say(self.report, f"copying the base's layers to {layout}")
                 written.blobs.copy(blob, base.blobs)
-            say(self.report, f"writing the model's layer to {layout}")
+                copied += blob.size
+                say(self.report, "copying the base's layers", done=copied, total=base.image.size)
+            say(self.report, "writing the model's layer")
             layer = written.blobs.add(tar_stream(model_entries(self.servables), mtime=source_date()))
             image = base.image.extended(
                 Layer.uncompressed(layer),
@@ -122,7 +124,7 @@ class _Job:
 
     def _copied(self, engine: Engine, image_id: str, base: EngineBase, layout: Path) -> str:
         with new_layout(layout) as written:
-            say(self.report, f"copying the image to {layout}")
+            say(self.report, f"copying the image to '{layout}'")
             image = read_docker_archive(engine.save(image_id), written.blobs)
             return written.finish(image, self.reference, _annotations(self._labels_on(base))).digest
 

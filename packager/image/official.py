@@ -26,6 +26,11 @@ def newest_version(versions: Iterable[str | None]) -> str | None:
     return max(filter(None, versions), key=_minor, default=None)
 
 
+def is_older(version: str, than: str) -> bool:
+    """Tell whether a runtime of ``version`` may lack operations that ``than`` has."""
+    return _minor(version) < _minor(than)
+
+
 def _tag(tensorflow: str | None, report: Report) -> str:
     newest = RELEASES[-1]
     if tensorflow is None:

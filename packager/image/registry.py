@@ -53,6 +53,7 @@ class Repository:
             self.path = self.path if "/" in self.path else f"library/{self.path}"
         self.url = f"{'http' if _is_loopback(host) else 'https'}://{host}/v2/{self.path}"
         self._session = requests.Session()
+        self._session.trust_env = not _is_loopback(host)  # no proxy leads back to this machine
 
     def manifest(self, name: str) -> tuple[str, Mapping[str, Any]]:
         """Return the digest and the content of the manifest or index ``name``, a tag or digest."""

@@ -76,6 +76,10 @@ def test_docker_hub_is_called_by_its_name() -> None:
             "no such image, or wants a login",
         ),
         ("no basic auth credentials", "wants a login"),
+        (
+            "no matching manifest for linux/arm64/v8 in the manifest list entries",
+            "not made for this machine's",
+        ),
         ("something else", "something else"),
     ],
 )

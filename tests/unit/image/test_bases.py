@@ -16,6 +16,12 @@ from packager.values import ImageReference
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 
 
+@pytest.fixture(autouse=True)
+def installed_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests need none."""
+    monkeypatch.setattr("packager.image.bases.tensorflow_version", lambda: "2.20.0")
+
+
 class Source:
     """Supplies bases by name, and the official one or not."""
 
@@ -59,6 +65,18 @@ def test_auto_says_what_it_took() -> None:
     assert event.text == (
         "the base image 'tensorflow/serving:2.19.1' cannot be had; building on packager's own runtime instead"
     )
+
+
+def test_an_older_runtime_is_warned_of() -> None:
+    events: list[Event] = []
+    for exporter in (None, "2.19.0", "2.20.1"):
+        choose_base("embedded", exporter, Source(official=True), events.append)
+    assert events == []
+    choose_base("embedded", "2.21.0", Source(official=True), events.append)
+    (event,) = events
+    assert event.level is Level.WARNING
+    assert "TensorFlow 2.21.0 exported the model" in event.text
+    assert "made of the older 2.20.0" in event.text
 
 
 def test_what_is_no_reference_is_refused() -> None:

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import resource
 import tarfile
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def test_a_blob_that_breaks_off_is_not_kept(blobs: BlobStore) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         blobs.add(chunks())
+    assert list(blobs.folder.iterdir()) == []
+
+
+def test_a_blob_that_cannot_be_written_is_not_kept(blobs: BlobStore) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write to .*: File too large"):
+            blobs.add([bytes(500), bytes(1000)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(blobs.folder.iterdir()) == []
 
 
