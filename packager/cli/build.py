@@ -34,8 +34,8 @@ def build(
 ) -> None:
     """Build an image that serves MODEL.
 
-    The image has TensorFlow Serving's ports (8500 gRPC, 8501 REST), paths and environment on every base, and
-    runs as a non-root user. Without a container engine it is written as an OCI layout.
+    The image has TensorFlow Serving's ports (8500 gRPC, 8501 REST), paths and environment on every base,
+    and runs as a non-root user. Without a container engine it is written as an OCI layout.
 
     Example: packager build models/digits --tag registry.example.com/digits:1
     """

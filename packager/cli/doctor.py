@@ -23,8 +23,9 @@ def doctor(
 ) -> None:
     """Check what works here, and how to fix the rest.
 
-    Looks at TensorFlow, the container engine, the base image, ports and disk space. Exits with 1 where something that every run needs is missing. A missing engine or base is told, with what
-    works without it.
+    Looks at TensorFlow, the container engine, the base image, ports and disk space. Exits with 1 where
+    something that every run needs is missing. A missing engine or base is told, with what works without
+    it.
 
     Example: packager doctor --base embedded
     """

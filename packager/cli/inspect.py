@@ -29,7 +29,8 @@ def inspect(
 ) -> None:
     """Tell what FILE is, without loading it.
 
-    Shows its kind, who wrote it, layers, inputs and outputs, and what is unsafe in it. Nothing in the file is executed.
+    Shows its kind, who wrote it, layers, inputs and outputs, and what is unsafe in it. Nothing in the
+    file is executed.
 
     Example: packager inspect model.h5 --json
     """

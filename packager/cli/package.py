@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from packager import pipeline
-from packager.cli import build, convert, options, smoke
+from packager.cli import options
+from packager.cli.build import render as render_image
+from packager.cli.convert import render as render_conversion
 from packager.cli.screen import screen
+from packager.cli.smoke import render as render_report
 from packager.values import Release
 
 if TYPE_CHECKING:
@@ -43,8 +46,8 @@ def package(
 ) -> None:
     """Convert FILE, build its image, test it, and push it.
 
-    Pushes only with --push. Stops at the first stage that fails, so an image that answers wrongly is never pushed. What was made, from
-    what, and what it answered is written to a release record.
+    Pushes only with --push. Stops at the first stage that fails, so an image that answers wrongly is
+    never pushed. What was made, from what, and what it answered is written to a release record.
 
     Example: packager package digits.h5 --name digits --tag registry.example.com/digits:1 --push
     """
@@ -74,9 +77,9 @@ def render(release: Release, console: Console) -> None:
     """Show the release, stage by stage."""
     from rich.markup import escape
 
-    convert.render(release.conversion, console)
-    build.render(release.image, console)
-    smoke.render(release.smoke, console)
+    render_conversion(release.conversion, console)
+    render_image(release.image, console)
+    render_report(release.smoke, console)
     if release.pushed:
         console.print(f"[bold]pushed[/]  {release.pushed.pinned}")
     console.print(f"release record {escape(str(release.record))}")

@@ -35,9 +35,10 @@ def smoke(
 ) -> None:
     """Run TARGET and judge its predictions.
 
-    The answers are compared with the source model's. An image runs in a container that is read-only, without capabilities, and published on 127.0.0.1 only; a
-    model folder is served by the embedded server as a local process. The requests and the expected answers
-    were recorded when the model was converted, and lie inside the image. Nothing keeps running.
+    The answers are compared with the source model's. An image runs in a container that is read-only,
+    without capabilities, and published on 127.0.0.1 only; a model folder is served by the embedded server
+    as a local process. The requests and the expected answers were recorded when the model was converted,
+    and lie inside the image. Nothing keeps running.
 
     Example: packager smoke registry.example.com/digits:1
     """

@@ -16,7 +16,7 @@ from packager.contract import Sample
 from packager.errors import ExportError, ParityError
 from packager.progress import Report, say, silent
 from packager.savedmodel.inputnames import publish_names, traced_names
-from packager.savedmodel.samples import BATCH, FREE_DIMENSION, sample_inputs
+from packager.savedmodel.samples import BATCHES, FREE_DIMENSION, sample_inputs
 from packager.savedmodel.versions import output_error
 from packager.values import Signature, TensorSpec
 
@@ -67,31 +67,37 @@ def writing(folder: Path) -> Iterator[None]:
 def record_samples(
     call: Call, signature: Signature, vocabularies: Sequence[int | None], *, report: Report = silent
 ) -> tuple[Sample, ...]:
-    """Ask the source model and keep its answers.
+    """Ask the source model one request of each batch size, and keep its answers.
 
     Raises ExportError where the model answers no request of a plausible size.
     """
     say(report, "asking the source model")
-    failure: Exception | None = None
+    fixed_batch = any(spec.shape[0] is not None for spec in signature.inputs)
     free_dimensions = any(None in spec.shape[1:] for spec in signature.inputs)
+    failure: Exception | None = None
     for free in FREE_DIMENSION if free_dimensions else FREE_DIMENSION[:1]:
-        arrays = sample_inputs(signature.inputs, vocabularies, batch=BATCH, free=free)
         try:
-            answers = [tensor.numpy() for tensor in call([tf.constant(a) for a in arrays])]
+            return tuple(
+                _answered(
+                    call, signature, sample_inputs(signature.inputs, vocabularies, batch=batch, free=free)
+                )
+                for batch in (BATCHES[:1] if fixed_batch else BATCHES)
+            )
         except Exception as error:  # noqa: BLE001 - whatever a layer raises for a size that it cannot take
             failure = error
-        else:
-            return (
-                Sample(
-                    signature=signature.key,
-                    inputs=_named(signature.inputs, arrays),
-                    outputs=_named(signature.outputs, answers),
-                ),
-            )
     raise ExportError(
         f"the model answers no request: {' '.join(str(failure).split())[:300]}",
         hint="it was tried on random data in the shapes that its inputs declare",
     ) from failure
+
+
+def _answered(call: Call, signature: Signature, arrays: Sequence[Any]) -> Sample:
+    answers = [tensor.numpy() for tensor in call([tf.constant(array) for array in arrays])]
+    return Sample(
+        signature=signature.key,
+        inputs=_named(signature.inputs, arrays),
+        outputs=_named(signature.outputs, answers),
+    )
 
 
 def measure_parity(folder: Path, samples: Sequence[Sample]) -> float:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from packager.errors import ExportError
 from packager.values import TensorSpec
 
-BATCH = 3
-"""Examples in a recorded request; a smoke test also sends the first one alone."""
+BATCHES = (1, 3)
+"""Examples in the recorded requests: one alone, as most clients send, and several."""
 
 FREE_DIMENSION = (8, 16, 32, 64, 128, 224)
 """Sizes tried for dimensions that a model leaves free, until one fits it (windows, strides, pooling)."""
@@ -39,8 +39,8 @@ def _sizes(spec: TensorSpec, batch: int, free: int) -> tuple[int, ...]:
 
 
 def _values(spec: TensorSpec, vocabulary: int | None, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    # Seeded by the name, so that two inputs of one shape differ and a swap of them shows.
-    random = np.random.RandomState(zlib.crc32(spec.name.encode()))
+    # Seeded by name and shape: two inputs of one shape differ, so a swap shows, and so do two batches.
+    random = np.random.RandomState(zlib.crc32(f"{spec.name} {shape}".encode()))
     if spec.dtype == "string":
         words = np.array([b"one", b"two words", b"three more words"], dtype=object)
         return words[random.randint(0, len(words), size=shape)]
