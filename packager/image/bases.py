@@ -94,8 +94,8 @@ def _embedded(source: BaseSource[B], tensorflow: str | None, report: Report) -> 
     if tensorflow and is_older(own, tensorflow):
         warn(
             report,
-            f"TensorFlow {tensorflow} exported the model, and packager's own runtime is made of the older {own}:"
-            " it may lack operations that the model needs",
+            f"TensorFlow {tensorflow} exported the model, and packager's own runtime is of the older {own}: "
+            "it may lack operations that the model needs",
         )
     return source.embedded()
 

@@ -76,7 +76,7 @@ def test_an_older_runtime_is_warned_of() -> None:
     (event,) = events
     assert event.level is Level.WARNING
     assert "TensorFlow 2.21.0 exported the model" in event.text
-    assert "made of the older 2.20.0" in event.text
+    assert "is of the older 2.20.0" in event.text
 
 
 def test_what_is_no_reference_is_refused() -> None:
