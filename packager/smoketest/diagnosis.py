@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from packager.errors import PortTakenError, ServableLoadError, ServerStartError, SmokeError
+from packager.errors import PortTakenError, RequestError, ServableLoadError, ServerStartError, SmokeError
 from packager.smoketest.server import ServerExit
 
 _NEVER_ENDING = re.compile(
@@ -22,26 +22,27 @@ _LOAD_FAILED = re.compile(
 )
 _PORT_TAKEN = re.compile(r"address already in use|port is already allocated", re.IGNORECASE)
 
-_LOAD_HINTS = (
+_CONVERT = "packager convert FILE --name NAME --force"
+_DAMAGED = f"the version folder is incomplete or damaged: {_CONVERT}"
+_OTHER_MODEL = f"the model is not the one that its contract tells of: {_CONVERT}"
+
+_HINTS = (
     (
-        r"Op type not registered|No OpKernel was registered",
+        r"Op type not registered",
         "this server's TensorFlow lacks an op of the model: build on a newer one, "
         "packager build models/NAME --tag REF --base tensorflow/serving:TAG",
     ),
-    (
-        r"No versions of servable",
-        "the model's folder must hold version folders named by whole numbers: models/NAME/1/saved_model.pb",
-    ),
+    (r"No OpKernel was registered", f"an op of the model runs on other processors only: {_CONVERT}"),
+    (r"No versions of servable", "version folders are named by whole numbers: models/NAME/1/saved_model.pb"),
     (
         r"Could not find base path",
-        "the model's folder must be $MODEL_BASE_PATH/$MODEL_NAME: packager build sets both",
+        "the model has to be in $MODEL_BASE_PATH/$MODEL_NAME, as packager build puts it",
     ),
-    (
-        r"warmup",
-        "the recorded warm-up requests do not fit the model: packager convert FILE --name NAME --force",
-    ),
+    (r"warmup", f"the recorded warm-up requests do not fit the model: {_CONVERT}"),
+    (r"Could not find variable|uninitialized", _DAMAGED),
+    (r"[Ss]ignature name|named input|keys must be equal|is not of expected type", _OTHER_MODEL),
 )
-_DAMAGED = "the version folder is incomplete or damaged: packager convert FILE --name NAME --force"
+"""What to type, by what the server says, whether while loading or while answering."""
 
 _EXIT_HINTS = {
     126: "the image's entry point cannot be executed: packager build makes one that can",
@@ -62,8 +63,14 @@ def load_failure(log: str) -> str | None:
 
 def cannot_load(reason: str, *, model: str, version: int) -> ServableLoadError:
     """Describe a version that the server refuses to load."""
-    hint = next((hint for pattern, hint in _LOAD_HINTS if re.search(pattern, reason)), _DAMAGED)
-    return ServableLoadError(f"the server cannot load version {version} of {model!r}: {reason}", hint=hint)
+    return ServableLoadError(
+        f"the server cannot load version {version} of {model!r}: {reason}", hint=_hint(reason) or _DAMAGED
+    )
+
+
+def refused(http_status: int, text: str) -> RequestError:
+    """Describe a prediction request that the server answers with an error."""
+    return RequestError(f"HTTP {http_status}: {text}", hint=_hint(text))
 
 
 def ended_early(end: ServerExit, log: str, *, model: str, version: int) -> SmokeError:
@@ -76,6 +83,10 @@ def ended_early(end: ServerExit, log: str, *, model: str, version: int) -> Smoke
             hint="choose another with --port, or none: a free one is found",
         )
     return ServerStartError(f"the server ended before it was ready: {end}", hint=_exit_hint(end))
+
+
+def _hint(text: str) -> str | None:
+    return next((hint for pattern, hint in _HINTS if re.search(pattern, text)), None)
 
 
 def _exit_hint(end: ServerExit) -> str:

@@ -10,11 +10,16 @@ from urllib.parse import quote
 import requests
 
 from packager.errors import RequestError
+from packager.smoketest.diagnosis import refused
 
 STATUS_TIMEOUT = 5.0
 """Seconds within which a server that answers at all tells a version's status."""
 
 _REMARK_LENGTH = 1000
+
+
+class ConnectionLostError(RequestError):
+    """The connection ended before the answer came; perhaps the server did as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,7 @@ class RestModel:
         response = self._post(body)
         document = _document(response)
         if not response.ok:
-            raise RequestError(f"HTTP {response.status_code}: {_remark(response, document)}")
+            raise refused(response.status_code, _remark(response, document))
         if document is None:
             raise RequestError(f"the answer is not JSON: {_remark(response, document)}")
         return document
@@ -71,7 +76,7 @@ class RestModel:
                 f"no answer within {self._timeout:g} s", hint="allow more time: --timeout 300"
             ) from error
         except requests.RequestException as error:
-            raise RequestError(f"the connection was lost: {error}") from error
+            raise ConnectionLostError(f"the connection was lost: {error}") from error
 
 
 def _entry(document: Any, version: int) -> tuple[str, str] | None:

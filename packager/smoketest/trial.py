@@ -13,12 +13,12 @@ from packager.progress import Report, silent
 from packager.smoketest.logs import excerpt
 from packager.smoketest.probing import probe
 from packager.smoketest.readiness import POLL_INTERVAL, wait_until_available
-from packager.smoketest.rest import RestModel
+from packager.smoketest.rest import ConnectionLostError, RestModel
 from packager.smoketest.server import RunningServer, ServerExit
 from packager.values import Probe, SmokeReport
 
 _DYING_TIME = 2.0
-"""Seconds in which a server that lost a connection may turn out to have ended."""
+"""Seconds in which a server that dropped a connection may turn out to have ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Trial:
     def _ask(self, rest: RestModel, server: RunningServer, report: Report) -> tuple[Probe, ...]:
         try:
             return probe(rest, self.contract.samples, tolerance=self.tolerance, report=report)
-        except RequestError as error:
+        except ConnectionLostError as error:
             if end := _ended(server):
                 raise RequestError(
                     f"the server ended while it was asked: {end} ({error})", hint=error.hint

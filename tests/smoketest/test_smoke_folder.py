@@ -29,7 +29,7 @@ Spoil = Callable[[Path], None]
 
 def answers(weights: np.ndarray, a: np.ndarray, b: np.ndarray, word: np.ndarray) -> dict[str, np.ndarray]:
     """What the model below computes, computed without it."""
-    return {"sum": a @ weights + b[:, None].astype(np.float32), "twice": b * 2, "word_bytes": word}
+    return {"sum": a @ weights, "twice": b * 2, "word_bytes": word}
 
 
 def export(folder: Path, weights: np.ndarray) -> None:
@@ -49,8 +49,7 @@ def export(folder: Path, weights: np.ndarray) -> None:
             ]
         )
         def __call__(self, a, b, word):  # type: ignore[no-untyped-def]
-            shifted = a @ self.weights + tf.cast(b, tf.float32)[:, None]
-            return {"sum": shifted, "twice": b * 2, "word_bytes": tf.identity(word)}
+            return {"sum": a @ self.weights, "twice": b * 2, "word_bytes": tf.identity(word)}
 
     model = Model()
     tf.saved_model.save(model, str(folder), signatures={"serving_default": model.__call__})
@@ -162,8 +161,9 @@ def test_a_wrong_answer_is_told_with_both_values(model: Model, spoil: Spoil, tol
     assert "Exporting HTTP/REST API" in caught.value.details
 
 
-def drop_variables(folder: Path) -> None:
-    shutil.rmtree(folder / "variables")
+def drop_the_values(folder: Path) -> None:
+    (data,) = (folder / "variables").glob("*.data-*")
+    data.unlink()
 
 
 def corrupt_variables(folder: Path) -> None:
@@ -189,9 +189,9 @@ def name_an_unknown_op(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason", "hint"),
     [
-        (drop_variables, "variables", "packager convert"),
+        (drop_the_values, "variables.data", "packager convert"),
         (corrupt_variables, "(?i)data_loss|checksum", "packager convert"),
-        (truncate_the_graph, "saved_model.pb", "packager convert"),
+        (truncate_the_graph, "OUT_OF_RANGE|saved_model.pb", "packager convert"),
         (drop_the_graph, "saved_model.pb|SavedModel", "packager convert"),
         (name_an_unknown_op, "Op type not registered 'XatXul'", "--base"),
     ],
@@ -207,6 +207,14 @@ def test_a_model_that_cannot_be_loaded_is_known_in_seconds(
     assert str(caught.value).startswith("the server cannot load version 2 of 'm': ")
     assert hint in caught.value.hint
     assert caught.value.details
+
+
+def test_variables_that_are_missing_altogether_are_found_by_the_first_request(model: Model):
+    """A SavedModel without that folder loads, as one that has no variables would."""
+    shutil.rmtree(model / "2" / "variables")
+    with pytest.raises(RequestError, match="Could not find variable") as caught:
+        smoke_folder(model)
+    assert "packager convert" in caught.value.hint
 
 
 def test_a_signature_that_the_model_lacks_is_told_in_the_server_s_words(model: Model):
@@ -275,6 +283,7 @@ def test_ctrl_c_leaves_no_process(model: Model, moment: str):
     )
     assert process.stdout is not None
     assert any(moment in line for line in process.stdout)
+    assert serving_from(model) or moment == "starting the server"
     process.send_signal(signal.SIGINT)
     _, traceback = process.communicate(timeout=30)
     assert traceback.rstrip().endswith("KeyboardInterrupt")

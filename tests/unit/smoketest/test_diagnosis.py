@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from packager.errors import PortTakenError, ServableLoadError, ServerStartError
-from packager.smoketest.diagnosis import cannot_load, ended_early, load_failure
+from packager.smoketest.diagnosis import cannot_load, ended_early, load_failure, refused
 from packager.smoketest.server import ServerExit
 
 BEFORE = "2026-10-01 12:00:00.1: I tensorflow_serving/model_servers/server.cc:77] Building single model\n"
@@ -51,6 +51,26 @@ def test_a_load_failure_says_what_to_type(reason, hint):
     error = cannot_load(reason, model="m", version=1)
     assert str(error) == f"the server cannot load version 1 of 'm': {reason}"
     assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('Serving signature name: "x" not found in signature def', "contract"),
+        ("JSON object: does not have named input: x", "contract"),
+        ("Could not find variable dense/kernel. This could mean that …", "incomplete or damaged"),
+        ("No OpKernel was registered to support Op 'CudnnRNNV3'", "other processors"),
+    ],
+)
+def test_a_refusal_says_what_to_type(text, hint):
+    error = refused(400, text)
+    assert str(error) == f"HTTP 400: {text}"
+    assert hint in error.hint
+    assert "packager convert" in error.hint
+
+
+def test_a_refusal_for_no_known_reason_has_no_hint():
+    assert refused(500, "something new").hint is None
 
 
 def test_a_server_that_ended_for_a_bad_model_is_a_load_failure():
