@@ -1,0 +1,51 @@
+"""Smoke tests of an image that really serves: two versions of a model on the embedded base."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from packager.engine import Engine
+from packager.errors import NotReadyError, ServerStartError
+from packager.image import build_image
+from packager.smoketest import smoke_folder, smoke_image
+from packager.smoketest.folder import versions_in
+from packager.values import ImageReference
+
+pytestmark = [pytest.mark.engine, pytest.mark.tensorflow]
+
+
+@pytest.fixture(scope="module")
+def image(engine: Engine, pristine: Path) -> Iterator[ImageReference]:
+    reference = ImageReference.parse(f"packager-test/served:{secrets.token_hex(4)}")
+    build_image(tuple(versions_in(pristine).values()), reference, base="embedded", engine=engine)
+    yield reference
+    engine.remove_image(str(reference))
+
+
+def test_an_image_answers_as_the_process_does(engine: Engine, image: ImageReference, pristine: Path):
+    in_container, as_process = smoke_image(engine, image), smoke_folder(pristine)
+    assert (in_container.mode, in_container.version, in_container.target) == ("container", 2, str(image))
+    assert in_container.max_difference < 1e-5
+    told = [
+        [(p.form, p.batch, p.predictions) for p in report.probes] for report in (in_container, as_process)
+    ]
+    assert told[0] == told[1]
+
+
+def test_a_version_that_the_server_does_not_serve_is_given_up_early(engine: Engine, image: ImageReference):
+    began = time.monotonic()
+    with pytest.raises(
+        NotReadyError, match="does not serve version 1 of 'm': HTTP 404: Could not find version"
+    ):
+        smoke_image(engine, image, version=1)
+    assert time.monotonic() - began < 30
+
+
+def test_too_little_memory_is_told_as_that(engine: Engine, image: ImageReference):
+    with pytest.raises(ServerStartError, match="out of memory"):
+        smoke_image(engine, image, memory=16 << 20)
