@@ -119,6 +119,8 @@ def _hung_up_on(client: APIClient) -> Iterator[None]:
 
 def _discard_after(client: APIClient, latest: str | None, pauses: Iterable[float], report: Report) -> None:
     """Remove the image of the ``latest`` step, and that of a step after it which was not told any more."""
+    if latest is None:
+        return
     left: set[str] = set()
     for pause in pauses:
         time.sleep(pause)
@@ -133,15 +135,13 @@ def _discard_after(client: APIClient, latest: str | None, pauses: Iterable[float
         warn(report, f"the build left {' '.join(left)}: docker image rm {' '.join(left)}")
 
 
-def _is_from(latest: str | None, image: Mapping[str, Any]) -> bool:
+def _is_from(latest: str, image: Mapping[str, Any]) -> bool:
     """Tell whether an image came from the ``latest`` step or right after it, and has no name.
 
     The log tells the first twelve digits of an ID.
     """
     names = (*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ()))
     ids = (image["Id"], image.get("ParentId") or "")
-    return (
-        latest is not None
-        and any(known.startswith(f"sha256:{latest}") for known in ids)
-        and all(name.startswith("<none>") for name in names)
+    return any(known.startswith(f"sha256:{latest}") for known in ids) and all(
+        name.startswith("<none>") for name in names
     )

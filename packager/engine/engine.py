@@ -15,6 +15,7 @@ from packager.engine.failures import image_missing, pull_failure, push_failure, 
 from packager.engine.images import EngineImage
 from packager.engine.streams import checked, follow_transfer
 from packager.engine.upload import sending
+from packager.errors import UsageError
 from packager.progress import Report, silent
 from packager.values import ImageReference, PushedImage
 
@@ -96,6 +97,11 @@ class Engine:
 
         Raises RegistryUnreachableError, RegistryAuthError, RegistryError or ImageNotFoundError.
         """
+        if reference.digest:
+            raise UsageError(
+                f"a digest cannot be pushed, only a tag: {str(reference)!r}",
+                hint=f"packager push {reference.repository}:{reference.tag_or_latest}",
+            )
         if self.image(str(reference)) is None:
             raise image_missing(str(reference))
         doing = f"pushing {reference}"

@@ -15,6 +15,7 @@ from packager.errors import (
     ImageNotFoundError,
     RegistryAuthError,
     RegistryUnreachableError,
+    UsageError,
 )
 from packager.image.archive import docker_archive
 from packager.image.blobs import BlobStore
@@ -122,6 +123,11 @@ def test_a_registry_that_is_not_there(
     with pytest.raises(RegistryUnreachableError, match=f"'127.0.0.1:{free_port}'") as caught:
         engine.push(reference)
     assert "connection refused" in str(caught.value.details)
+
+
+def test_a_digest_is_no_tag(engine: Engine, tagged: ImageReference) -> None:
+    with pytest.raises(UsageError, match="only a tag"):
+        engine.push(tagged.with_digest("sha256:" + "0" * 64))
 
 
 def test_an_image_that_is_not_there(engine: Engine, registry: Registry) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import requests
 
 from packager import labels
 from packager.engine import ContainerSpec, Engine
@@ -76,6 +77,31 @@ def servable(tmp_path: Path) -> ServableVersion:
     path.mkdir(parents=True)
     (path / "saved_model.pb").write_bytes(b"graph")
     return ServableVersion(name="digits", version=1, path=path)
+
+
+HALF_PLUS_TWO = """
+import sys
+import tensorflow as tf
+
+class HalfPlusTwo(tf.Module):
+    def __init__(self):
+        self.slope, self.offset = tf.Variable(0.5), tf.Variable(2.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def __call__(self, x):
+        return {"y": self.slope * x + self.offset}
+
+model = HalfPlusTwo()
+tf.saved_model.save(model, sys.argv[1], signatures=model.__call__)
+"""
+
+
+@pytest.fixture
+def half_plus_two(tmp_path: Path) -> ServableVersion:
+    """A SavedModel that computes x / 2 + 2."""
+    path = tmp_path / "half" / "7"
+    subprocess.run([sys.executable, "-c", HALF_PLUS_TWO, str(path)], check=True, capture_output=True)
+    return ServableVersion(name="half", version=7, path=path)
 
 
 def installed_tensorflow() -> str:
@@ -184,6 +210,36 @@ def test_tensorflow_runs_on_it_locked_down(
     assert told["python"] == sys.version
     assert told["bytecode"].endswith(f"saved_model_pb2.{sys.implementation.cache_tag}.pyc")
     assert state.exit_code == 5
+
+
+@pytest.mark.engine
+def test_packager_s_own_server_predicts_on_it(
+    engine: Engine, half_plus_two: ServableVersion, new_tag: NewTag
+) -> None:
+    built = build_image([half_plus_two], new_tag(), base="embedded", engine=engine)
+    assert built.base_kind == "embedded"
+    spec = ContainerSpec(image=str(built.reference), ports=(8501,), memory_bytes=512 << 20)
+    with engine.container(spec) as container:
+        container.start()
+        url = f"http://127.0.0.1:{container.port(8501)}/v1/models/half/versions/7:predict"
+        deadline = time.monotonic() + 60
+        while (answer := asked(url)) is None:
+            assert container.state().running, container.logs()
+            assert time.monotonic() < deadline, container.logs()
+            time.sleep(0.05)
+        assert answer == {"predictions": [2.5, 3.0, 4.5]}
+        began = time.monotonic()
+        state = container.stop()
+        assert time.monotonic() - began < 3
+    assert (state.exit_code, state.oom_killed) == (0, False)
+
+
+def asked(url: str) -> object:
+    """Return the answer to a prediction request, ``None`` while nobody answers."""
+    try:
+        return requests.post(url, json={"instances": [1, 2, 5]}, timeout=10).json()
+    except requests.ConnectionError:
+        return None
 
 
 def test_no_engine_is_needed_to_put_a_model_on_it(servable: ServableVersion, tmp_path: Path) -> None:
