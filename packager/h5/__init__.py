@@ -1,8 +1,7 @@
 """Reading Keras ``.h5`` files with h5py alone: what they are, and whether they are safe. Executes nothing."""
 
-from packager.h5.code import config_findings
 from packager.h5.gate import require_loadable
 from packager.h5.inspection import inspect_file, read_model_config
 from packager.h5.rules import RULES, Rule
 
-__all__ = ["inspect_file", "read_model_config", "require_loadable", "config_findings", "RULES", "Rule"]
+__all__ = ["inspect_file", "read_model_config", "require_loadable", "RULES", "Rule"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from packager.h5.config import Json, as_list, as_object, as_text, config_of, walk
+from packager.h5.config import Json, Node, as_list, as_object, as_text, config_of
 from packager.h5.references import Origin, reference_in
 from packager.values import Shape, TensorSpec
 
@@ -28,13 +28,12 @@ class LayerConfig:
     """Whether ``inner`` is what it wraps, and its weights are theirs."""
 
 
-def written_by_keras3(config: dict[str, Json]) -> bool:
-    """Tell by its structure whether Keras 3 wrote ``config``, whatever version the file records."""
-    for node in walk(config, ""):
-        class_name = node.value.get("class_name")
-        if class_name in ("DTypePolicy", "DTypePolicyMap", "__keras_tensor__"):
+def written_by_keras3(nodes: Iterable[Node]) -> bool:
+    """Tell by its structure whether Keras 3 wrote a config, whatever version the file records."""
+    for node in nodes:
+        if node.class_name in ("DTypePolicy", "DTypePolicyMap", "__keras_tensor__"):
             return True
-        if class_name == "InputLayer" and "batch_shape" in config_of(node.value):
+        if node.class_name == "InputLayer" and "batch_shape" in node.config:
             return True
     return False
 
@@ -51,14 +50,13 @@ def _entries(model: Json) -> list[Json]:
 
 
 def _layer(entry: Json, *, keras3: bool) -> LayerConfig:
-    entry, config = as_object(entry), config_of(entry)
-    reference = reference_in(entry, keras3=keras3)
+    node = Node.of(as_object(entry))
+    reference = reference_in(node, keras3=keras3)
     nested = _entries(entry)
-    wrapped = [config[key] for key in _WRAPPED if as_object(config.get(key))]
-    class_name = as_text(entry.get("class_name"))
+    wrapped = [node.config[key] for key in _WRAPPED if as_object(node.config.get(key))]
     return LayerConfig(
-        name=_name(entry) or class_name or "?",
-        class_name=class_name,
+        name=_name(node.value) or node.class_name or "?",
+        class_name=node.class_name,
         custom=reference is not None and reference.origin is not Origin.KERAS,
         inner=tuple(_layer(inner, keras3=keras3) for inner in nested or wrapped),
         wrapper=not nested,

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 
-import h5py
 import numpy as np
-from h5py import h5a
+from h5py import h5a, h5g, h5t
 
 from packager.errors import ModelFileError
 
@@ -25,13 +24,13 @@ def decode(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def read_text(group: h5py.h5g.GroupID, name: str) -> str | None:
+def read_text(group: h5g.GroupID, name: str) -> str | None:
     """Return the text of an attribute, chunks joined, ``None`` where there is none."""
     texts = read_texts(group, name)
     return None if texts is None else "".join(texts)
 
 
-def read_texts(group: h5py.h5g.GroupID, name: str) -> tuple[str, ...] | None:
+def read_texts(group: h5g.GroupID, name: str) -> tuple[str, ...] | None:
     """Return the texts of an attribute, ``None`` where there is none. Raises ModelFileError."""
     if (texts := _read(group, name)) is not None:
         return texts
@@ -46,14 +45,19 @@ def read_texts(group: h5py.h5g.GroupID, name: str) -> tuple[str, ...] | None:
     return tuple(chunks) if number else None
 
 
-def _read(group: h5py.h5g.GroupID, name: str) -> tuple[str, ...] | None:
+def _read(group: h5g.GroupID, name: str) -> tuple[str, ...] | None:
     try:
         if not h5a.exists(group, name.encode()):
             return None
         attribute = h5a.open(group, name.encode())
-        if math.prod(attribute.shape) * attribute.get_type().get_size() > _LIMIT:
+        shape, dtype = attribute.shape, attribute.dtype
+        if shape is None:
+            return ()
+        if math.prod(shape) * dtype.itemsize > _LIMIT:
             raise _too_large(name)
-        return _texts(h5py.AttributeManager(h5py.Group(group))[name])
+        values = np.zeros(shape, dtype=dtype)
+        attribute.read(values, mtype=h5t.py_create(dtype))
+        return tuple(map(_text, values.ravel().tolist()))
     except READ_ERRORS as error:
         raise ModelFileError(
             f"the file is damaged: attribute {name!r} cannot be read ({error})",
@@ -61,20 +65,11 @@ def _read(group: h5py.h5g.GroupID, name: str) -> tuple[str, ...] | None:
         ) from error
 
 
+def _text(item: object) -> str:
+    return decode(item) if isinstance(item, bytes) else str(item)
+
+
 def _too_large(name: str) -> ModelFileError:
     return ModelFileError(
         f"attribute {name!r} is larger than {_LIMIT >> 20} MiB", hint="no Keras writes such a file"
     )
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if isinstance(value, h5py.Empty):
-        return ()
-    return tuple(_text(item) for item in np.asarray(value).ravel().tolist())
-
-
-def _text(item: object) -> str:
-    if isinstance(item, bytes):
-        return decode(item)
-    # h5py hands on bytes of a str that are no UTF-8 as surrogates, which nothing else could write out again
-    return decode(str(item).encode("utf-8", "surrogateescape"))

@@ -5,12 +5,12 @@ Each rule looks at one object of the config, at any depth: inside nested models,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from packager.h5 import rules
 from packager.h5.bytecode import describe_bytecode
-from packager.h5.config import Json, Node, as_list, as_object, as_text, config_of, walk
-from packager.h5.references import Origin, reference_in, unknown_activations
+from packager.h5.config import Json, Node, as_list, as_object, as_text
+from packager.h5.references import Origin, Reference, reference_in, unknown_activations
 from packager.h5.rules import quote
 from packager.h5.tensorflow_names import is_tensor_function, is_tensor_method, is_tensor_operation
 from packager.values import Finding
@@ -19,47 +19,50 @@ _FILE_KEYS = ("vocabulary_file", "ckpt_to_load_from")
 """Arguments of feature columns."""
 
 
-def config_findings(
-    config: dict[str, Json], *, name: str = "model_config", keras3: bool, supplied: Collection[str] = ()
+def code_findings(
+    nodes: Iterable[Node], *, keras3: bool, supplied: Collection[str] = ()
 ) -> Iterator[Finding]:
-    """Yield what is wrong with ``config``, by rules that look at every object in it.
+    """Yield what would run, import or read something, by rules that look at every object of a config.
 
     ``supplied`` are names of classes and functions that whoever loads the model brings along.
     """
-    for node in walk(config, name):
-        for rule in _RULES:
-            yield from rule(node)
-        yield from _import_findings(node, keras3=keras3, supplied=supplied)
+    for node in nodes:
+        yield from _bytecode_findings(node)
+        if node.class_name:
+            for rule in _RULES:
+                yield from rule(node)
+            yield from _import_findings(node, keras3=keras3, supplied=supplied)
 
 
-def custom_objects(config: dict[str, Json], *, keras3: bool) -> Iterator[tuple[str, str]]:
-    """Yield the name and path of each use of a class or function that Keras does not have."""
-    for node in walk(config, "model_config"):
-        reference = reference_in(node.value, keras3=keras3)
-        if reference and reference.origin is not Origin.KERAS and reference.name:
-            yield reference.name, node.path
-        if _class_of(node) == "Lambda" and (function := _named_function(node)):
-            yield function, node.path
-        for activation in unknown_activations(node.value):
-            yield activation, node.path
+def custom_objects(nodes: Iterable[Node], *, keras3: bool) -> dict[str, str]:
+    """Return the classes and functions that Keras does not have, with the path of their first use."""
+    found: dict[str, str] = {}
+    for node in nodes:
+        if reference := reference_in(node, keras3=keras3):
+            for name in _names_to_supply(node, reference):
+                found.setdefault(name, node.path)
+    return found
 
 
-def _class_of(node: Node) -> str:
-    """Return the class name of a serialized object, empty where it is none."""
-    return as_text(node.value.get("class_name")) if "config" in node.value else ""
+def _names_to_supply(node: Node, reference: Reference) -> list[str]:
+    if reference.origin is not Origin.KERAS:
+        return [reference.name] if reference.name else []
+    names = unknown_activations(node.config)
+    if node.class_name == "Lambda" and (function := _named_function(node)):
+        names.append(function)
+    return names
 
 
 def _bytecode_findings(node: Node) -> Iterator[Finding]:
     """Find functions that were saved as bytecode: by Keras 1 and 2, and ``__lambda__`` by Keras 3."""
-    if _class_of(node) == "__lambda__":
-        inner = config_of(node.value)
-        yield _bytecode(node, "", inner.get("code", inner.get("value")))
-    for key in ("function", "output_shape", "mask"):
-        if node.value.get(f"{key}_type") == "lambda":
-            yield _bytecode(node, f"/{key}", node.value.get(key))
-    if _class_of(node).endswith("Lambda") and not _class_of(node).endswith("OpLambda"):
-        config = config_of(node.value)
-        function, kind = config.get("function"), config.get("function_type")
+    if node.class_name == "__lambda__":
+        yield _bytecode(node, "", node.config.get("code", node.config.get("value")))
+    for key, value in node.value.items():
+        if value == "lambda" and key.endswith("_type"):  # function, output_shape, mask; mode of Keras 1
+            stored = key.removesuffix("_type")
+            yield _bytecode(node, f"/{stored}", node.value.get(stored))
+    if node.class_name.endswith("Lambda") and not node.class_name.endswith("OpLambda"):
+        function, kind = node.config.get("function"), node.config.get("function_type")
         if kind != "lambda" and not _is_named(function, kind):
             yield _bytecode(node, "/config/function", function)
 
@@ -70,11 +73,8 @@ def _is_named(function: Json, kind: Json) -> bool:
 
 
 def _named_function(node: Node) -> str:
-    config = config_of(node.value)
-    named = isinstance(config.get("function"), str) and _is_named(
-        config["function"], config.get("function_type")
-    )
-    return as_text(config["function"]) if named else ""
+    function = as_text(node.config.get("function"))
+    return function if _is_named(function, node.config.get("function_type")) else ""
 
 
 def _bytecode(node: Node, below: str, stored: Json) -> Finding:
@@ -86,9 +86,9 @@ def _bytecode(node: Node, below: str, stored: Json) -> Finding:
 
 def _tensorflow_findings(node: Node) -> Iterator[Finding]:
     """Find TensorFlow functions that tf_keras would look up and call."""
-    config = config_of(node.value)
+    config = node.config
     allowed: Callable[[str], bool]
-    match _class_of(node):
+    match node.class_name:
         case "TFOpLambda" | "SlicingOpLambda":
             called, allowed = as_text(config.get("function")), is_tensor_function
         case "TensorFlowOpLayer":
@@ -112,7 +112,7 @@ def _makes_ragged(method: str) -> bool:
 
 def _file_findings(node: Node) -> Iterator[Finding]:
     """Find layers that read a file when they are built."""
-    config, class_name = config_of(node.value), _class_of(node)
+    config, class_name = node.config, node.class_name
     files = [config.get(key) for key in _FILE_KEYS]
     if class_name.endswith(("Lookup", "TextVectorization")):
         files.append(config.get("vocabulary"))
@@ -123,12 +123,12 @@ def _file_findings(node: Node) -> Iterator[Finding]:
 
 
 def _pickle_findings(node: Node) -> Iterator[Finding]:
-    if _class_of(node) == "TorchModuleWrapper":
+    if node.class_name == "TorchModuleWrapper":
         yield rules.PICKLE.at(node.path, f"layer {quote(node.layer)} holds a pickled PyTorch module")
 
 
 def _import_findings(node: Node, *, keras3: bool, supplied: Collection[str]) -> Iterator[Finding]:
-    reference = reference_in(node.value, keras3=keras3, supplied=supplied)
+    reference = reference_in(node, keras3=keras3, supplied=supplied)
     if reference and reference.origin is Origin.IMPORT:
         source = f"{reference.module}.{reference.name}"
         yield rules.IMPORT.at(
@@ -137,7 +137,6 @@ def _import_findings(node: Node, *, keras3: bool, supplied: Collection[str]) -> 
 
 
 _RULES: tuple[Callable[[Node], Iterator[Finding]], ...] = (
-    _bytecode_findings,
     _tensorflow_findings,
     _file_findings,
     _pickle_findings,

@@ -64,6 +64,16 @@ class Node(NamedTuple):
     path: str
     value: dict[str, Json]
     layer: str
+    class_name: str
+    """Of a serialized object (one with a ``config``), else empty."""
+    config: dict[str, Json]
+
+    @classmethod
+    def of(cls, value: dict[str, Json], path: str = "", layer: str = "") -> Node:
+        """Look at ``value``, which is part of ``layer`` unless it has a name itself."""
+        config = config_of(value)
+        class_name = as_text(value.get("class_name")) if "config" in value else ""
+        return cls(path, value, as_text(config.get("name")) or layer, class_name, config)
 
 
 def walk(value: Json, path: str) -> Iterator[Node]:
@@ -72,11 +82,12 @@ def walk(value: Json, path: str) -> Iterator[Node]:
     while pending:
         path, value, layer = pending.pop()
         if isinstance(value, dict):
-            layer = as_text(config_of(value).get("name")) or layer
-            yield Node(path, value, layer)
-            pending += [(f"{path}/{key}", child, layer) for key, child in reversed(value.items())]
-        elif isinstance(value, list):
-            pending += [(f"{path}/{i}", child, layer) for i, child in reversed(list(enumerate(value)))]
+            node = Node.of(value, path, layer)
+            layer = node.layer
+            yield node
+        keys = value.keys() if isinstance(value, dict) else range(len(value))
+        below = [(f"{path}/{k}", value[k], layer) for k in keys if isinstance(value[k], (dict, list))]
+        pending += reversed(below)
 
 
 def as_object(value: Json) -> dict[str, Json]:

@@ -8,6 +8,7 @@ child can use it whatever the parent's threads were doing.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import pickle
 import resource
@@ -23,15 +24,14 @@ from packager.errors import ModelFileError, PackagerError
 
 T = TypeVar("T")
 
-_CPU_SECONDS = 1.4
 _WALL_SECONDS = 60.0
 _MEMORY = 160 * 2**20
 _LARGEST_ANSWER = 64 * 2**20
 _HEADER = 8
 
 
-def confined(work: Callable[[], T], path: Path) -> T:
-    """Return what ``work`` returns, run in a child with 1.4 s of processor time and 160 MiB more memory.
+def confined(work: Callable[[], T], path: Path, *, seconds: float) -> T:
+    """Return what ``work`` returns, run in a child with ``seconds`` of processor time and some more memory.
 
     A PackagerError that it raises is raised here. Where the child dies or reaches a limit, a
     ModelFileError says that of ``path``, the file being worked on.
@@ -40,7 +40,7 @@ def confined(work: Callable[[], T], path: Path) -> T:
     child = os.fork()
     if child == 0:
         os.close(ours)
-        _serve(work, theirs)
+        _serve(work, theirs, seconds)
     os.close(theirs)
     try:
         answer = _receive(ours, path)
@@ -51,7 +51,7 @@ def confined(work: Callable[[], T], path: Path) -> T:
         os.close(ours)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if answer is None:
-        raise _death(path, status)
+        raise _death(path, status, seconds)
     kind, value = pickle.loads(answer)
     if kind == "error":
         raise value
@@ -76,9 +76,9 @@ def _receive(channel: int, path: Path) -> bytes | None:
     return bytes(received[_HEADER:])
 
 
-def _death(path: Path, status: int) -> ModelFileError:
+def _death(path: Path, status: int, seconds: float) -> ModelFileError:
     if status == -signal.SIGPROF:
-        return _hostile(path, f"reading its structure takes more than {_CPU_SECONDS} s of processor time")
+        return _hostile(path, f"reading its structure takes more than {seconds:.1f} s of processor time")
     if status < 0:
         return _hostile(path, f"libhdf5 crashes on it ({signal.Signals(-status).name})")
     return _hostile(path, f"reading its structure takes more than {_MEMORY >> 20} MiB of memory")
@@ -90,20 +90,20 @@ def _hostile(path: Path, how: str) -> ModelFileError:
     )
 
 
-def _serve(work: Callable[[], object], channel: int) -> NoReturn:
+def _serve(work: Callable[[], object], channel: int, seconds: float) -> NoReturn:
     """Answer over ``channel`` and end this process, without running any of the parent's exit handlers."""
     try:
-        answer = _answer(work)
+        answer = _answer(work, seconds)
         if 0 < len(answer) <= _LARGEST_ANSWER:
             _send(channel, len(answer).to_bytes(_HEADER, "big") + answer)
     finally:
         os._exit(1)
 
 
-def _answer(work: Callable[[], object]) -> bytes:
+def _answer(work: Callable[[], object], seconds: float) -> bytes:
     """Return the pickled outcome of ``work``, nothing where memory does not suffice."""
     try:
-        _set_limits()
+        _set_limits(seconds)
         return pickle.dumps(("result", work()))
     except PackagerError as error:
         return pickle.dumps(("error", error))
@@ -119,12 +119,13 @@ def _send(channel: int, data: bytes) -> None:
         view = view[os.write(channel, view) :]
 
 
-def _set_limits() -> None:
+def _set_limits(seconds: float) -> None:
+    gc.disable()  # a collection would touch, and so copy, every page that is shared with the parent
     faulthandler.disable()  # a crash is reported by the parent, in its own words
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends the child
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_PROF, _CPU_SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     _lower(resource.RLIMIT_CORE, 0)
     if (size := _address_space()) is not None:
         _lower(resource.RLIMIT_AS, size + _MEMORY)

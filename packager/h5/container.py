@@ -49,8 +49,8 @@ _IMPOSTORS = (
 """Known by their first bytes, in lower case and without white space."""
 
 
-def check_container(path: Path) -> int:
-    """Return the size in bytes of the HDF5 file at ``path``, or raise ModelFileError saying what it is."""
+def check_container(path: Path) -> os.stat_result:
+    """Return the status of the HDF5 file at ``path``, or raise ModelFileError saying what it is instead."""
     try:
         status = path.stat()
         _check_regular(path, status)
@@ -63,7 +63,7 @@ def check_container(path: Path) -> int:
         raise ModelFileError(
             f"cannot read {_quoted(path)}: {reason.lower()}", hint=f"ls -l {_quoted(path)}"
         ) from error
-    return status.st_size
+    return status
 
 
 def _quoted(path: Path) -> str:

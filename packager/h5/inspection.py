@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
 from h5py import h5g
 
 from packager.errors import ModelFileError, WeightsOnlyError
-from packager.h5 import rules
-from packager.h5.architecture import model_inputs, model_layers, model_outputs, written_by_keras3
+from packager.h5.architecture import model_inputs, model_layers, model_outputs
 from packager.h5.attributes import READ_ERRORS, read_text
-from packager.h5.code import config_findings, custom_objects
-from packager.h5.config import Json, as_text, parse_config, parse_json
+from packager.h5.config import Json, as_text, parse_config
 from packager.h5.confinement import confined
 from packager.h5.container import check_container
+from packager.h5.model import MOST_FINDINGS, Model, read_model
 from packager.h5.objects import Contents, survey
-from packager.h5.rules import printable, quote
+from packager.h5.rules import printable
 from packager.h5.weights import (
     ListedWeights,
     layer_names_root,
@@ -33,7 +31,6 @@ from packager.h5.weights import (
 )
 from packager.values import FileKind, Finding, Inspection, LayerSummary, Severity
 
-_MOST_FINDINGS = 1000
 _SEVERITIES = tuple(Severity)
 
 
@@ -43,8 +40,9 @@ def inspect_file(path: Path, *, supplied: Collection[str] = ()) -> Inspection:
     ``supplied`` are names of custom classes and functions that whoever loads the model brings along:
     they need no import. Raises ModelFileError where the file is no HDF5 file, or a damaged one.
     """
-    size = check_container(path)
-    return confined(lambda: _inspect(path, size, frozenset(supplied)), path)
+    status = check_container(path)
+    work = functools.partial(_inspect, path, status.st_size, frozenset(supplied))
+    return confined(work, path, seconds=_patience(status))
 
 
 def read_model_config(path: Path) -> dict[str, Json]:
@@ -52,8 +50,16 @@ def read_model_config(path: Path) -> dict[str, Json]:
 
     Raises WeightsOnlyError where it holds none, ModelFileError where it cannot be read.
     """
-    check_container(path)
-    return confined(lambda: _read_model_config(path), path)
+    status = check_container(path)
+    return confined(functools.partial(_read_model_config, path), path, seconds=_patience(status))
+
+
+def _patience(status: os.stat_result) -> float:
+    """Return the processor seconds that reading a file may take, by the bytes that it really has.
+
+    A thousand tensors take about 0.3 s, and an honest gigabyte may hold some thousands.
+    """
+    return 1.4 + min(6.0, 2e-9 * status.st_blocks * 512)
 
 
 def _read_model_config(path: Path) -> dict[str, Json]:
@@ -100,7 +106,7 @@ def _inspect(path: Path, size: int, supplied: Collection[str]) -> Inspection:
 
 def _describe(path: Path, size: int, contents: Contents, supplied: Collection[str]) -> Inspection:
     version = _attribute(contents, "keras_version")
-    model = _read_model(contents, version, supplied)
+    model = read_model(contents, version, supplied)
     kind, layers, missing = _kind_and_layers(contents, model)
     findings = [*contents.findings, *missing, *(model.findings if model else ())]
     return Inspection(
@@ -114,12 +120,12 @@ def _describe(path: Path, size: int, contents: Contents, supplied: Collection[st
         inputs=model_inputs(model.config) if model else (),
         outputs=model_outputs(model.config) if model else (),
         custom_classes=model.custom if model else (),
-        findings=tuple(sorted(findings, key=_by_severity)[:_MOST_FINDINGS]),
+        findings=tuple(sorted(findings, key=_by_severity)[:MOST_FINDINGS]),
     )
 
 
 def _attribute(contents: Contents, name: str) -> str | None:
-    """Return an attribute of the file: Keras writes it to the root, weights-only files and others elsewhere."""
+    """Return what the file records: on the root, or (saved by tf.keras) with the weights."""
     text = contents.text("/", name) or contents.text("/model_weights", name)
     return printable(text) if text else None
 
@@ -128,59 +134,8 @@ def _by_severity(finding: Finding) -> int:
     return _SEVERITIES.index(finding.severity)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Model:
-    """The architecture of a full model, and what is to be said of it."""
-
-    config: dict[str, Json]
-    keras3: bool
-    custom: tuple[str, ...]
-    findings: tuple[Finding, ...]
-
-
-def _read_model(contents: Contents, version: str | None, supplied: Collection[str]) -> _Model | None:
-    text = contents.text("/", "model_config")
-    if text is None:
-        return None
-    config, problems = parse_config(text, "model_config")
-    by_structure = written_by_keras3(config)
-    keras3 = by_structure or (version or "").startswith("3.")
-    custom: dict[str, str] = {}
-    for name, path in custom_objects(config, keras3=keras3):
-        custom.setdefault(name, path)
-    findings = itertools.chain(
-        problems,
-        itertools.islice(config_findings(config, keras3=keras3, supplied=supplied), _MOST_FINDINGS),
-        _training_findings(contents, keras3=keras3),
-        _custom_findings(custom),
-        _version_findings(version, by_structure=by_structure),
-    )
-    return _Model(config=config, keras3=keras3, custom=tuple(custom), findings=tuple(findings))
-
-
-def _custom_findings(custom: dict[str, str]) -> Iterator[Finding]:
-    for name, path in custom.items():
-        yield rules.CUSTOM_OBJECT.at(path, f"{quote(name)} is not Keras' own: it has to be supplied")
-
-
-def _training_findings(contents: Contents, *, keras3: bool) -> Iterator[Finding]:
-    """Yield as warnings what compiling the model would run: packager never compiles one."""
-    config, _ = parse_json(contents.text("/", "training_config") or "{}", "training_config")
-    found = config_findings(config, name="training_config", keras3=keras3)
-    for finding in itertools.islice(found, _MOST_FINDINGS):
-        yield replace(finding, severity=Severity.WARNING, message=f"{finding.message} (it is not loaded)")
-
-
-def _version_findings(version: str | None, *, by_structure: bool) -> Iterator[Finding]:
-    if version is None:
-        told = ", its architecture is of Keras 3" if by_structure else ""
-        yield rules.VERSION.at("/", f"the file does not record which Keras wrote it{told}")
-    elif by_structure and not version.startswith("3."):
-        yield rules.VERSION.at("/", f"the file records Keras {version}, its architecture is of Keras 3")
-
-
 def _kind_and_layers(
-    contents: Contents, model: _Model | None
+    contents: Contents, model: Model | None
 ) -> tuple[FileKind, tuple[LayerSummary, ...], tuple[Finding, ...]]:
     root = layer_names_root(contents)
     listed = listed_weights(contents, root) if root else None

@@ -57,10 +57,10 @@ LEGACY_LAYERS = frozenset(
 MARKERS = frozenset(
     """
     __bytes__ __ellipsis__ __keras_tensor__ __lambda__ __numpy__ __slice__ __tensor__ __tuple__
-    __typespec__ CompositeTensor TensorShape TypeSpec
+    CompositeTensor TensorShape TypeSpec
     """.split()
 )
-"""What Keras writes as a class name for a plain value."""
+"""What Keras writes as a class name for a plain value; not ``__typespec__``, which names a class."""
 
 OPERATIONS = frozenset(
     """

@@ -61,7 +61,11 @@ class _Walk:
         self._pending: list[tuple[str, h5g.GroupID]] = []
 
     def run(self, root: h5g.GroupID) -> None:
-        self._paths[h5o.get_info(root).addr] = "/"
+        try:
+            self._paths[h5o.get_info(root).addr] = "/"
+        except READ_ERRORS as error:
+            self._find(rules.DAMAGED.at("/", f"the root group cannot be read: {error}"))
+            return
         self._pending.append(("/", root))
         while self._pending:
             path, group = self._pending.pop()

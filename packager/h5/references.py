@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
-from packager.h5.config import Json, as_text
+from packager.h5.config import Json, Node, as_text
 from packager.h5.keras_names import FUNCTIONS, MARKERS, is_keras_class
 
 _KERAS = frozenset({"keras", "tf_keras"})
@@ -49,30 +49,23 @@ class Reference:
     origin: Origin
 
 
-def reference_in(entry: dict[str, Json], *, keras3: bool, supplied: Collection[str] = ()) -> Reference | None:
-    """Return what a serialized object refers to, ``None`` where ``entry`` is no serialized object.
+def reference_in(node: Node, *, keras3: bool, supplied: Collection[str] = ()) -> Reference | None:
+    """Return what a serialized object refers to, ``None`` where ``node`` is none or a plain value.
 
     ``supplied`` are names that whoever loads the model brings along; Keras prefers them to any module.
     """
-    class_name = as_text(entry.get("class_name"))
-    if not class_name or "config" not in entry or class_name in MARKERS - {"__typespec__"}:
+    if not node.class_name or node.class_name in MARKERS:
         return None
-    module = entry.get("module")
+    module = node.value.get("module")
     module = None if module is None else str(module)
-    if class_name == "function":
-        name = as_text(entry["config"])
-        origin = _function_origin(name, module)
-        return Reference(kind="function", name=name, module=module, origin=_settle(origin, {name}, supplied))
-    if class_name == "__typespec__":
-        class_name = as_text(entry.get("spec_name"))
-    registered = as_text(entry.get("registered_name")) or class_name
-    origin = _class_origin(class_name, registered, module, keras3=keras3)
-    return Reference(
-        kind="class",
-        name=registered,
-        module=module,
-        origin=_settle(origin, {class_name, registered}, supplied),
-    )
+    if node.class_name == "function":
+        kind, name = "function", as_text(node.value["config"])
+        names, origin = {name}, _function_origin(name, module)
+    else:
+        kind, name = "class", as_text(node.value.get("registered_name")) or node.class_name
+        names, origin = {name, node.class_name}, _class_origin(node.class_name, name, module, keras3=keras3)
+    origin = Origin.KERAS if names & set(supplied) else origin
+    return Reference(kind=kind, name=name, module=module, origin=origin)
 
 
 def unknown_activations(config: dict[str, Json]) -> list[str]:
@@ -83,10 +76,6 @@ def unknown_activations(config: dict[str, Json]) -> list[str]:
         for name in names
         if name and name not in FUNCTIONS and not is_keras_class(name, operations=False)
     ]
-
-
-def _settle(origin: Origin, names: set[str], supplied: Collection[str]) -> Origin:
-    return Origin.KERAS if names & set(supplied) else origin
 
 
 def _function_origin(name: str, module: str | None) -> Origin:

@@ -5,6 +5,7 @@ A dataset is described from its object header alone; its data are never read.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -74,8 +75,12 @@ def describe(path: str, dataset: h5d.DatasetID, properties: h5p.PropDCID) -> Sto
 
 def _dtype_name(dataset: h5d.DatasetID, dtype: np.dtype[Any]) -> str:
     """Return numpy's name of the type; bfloat16, which HDF5 has not, is told by an attribute of Keras 3."""
-    if dtype.kind == "V" and dtype.names is None:
-        return read_text(dataset, "dtype") or str(dtype.name)
+    told = read_text(dataset, "dtype") if dtype.kind == "V" and dtype.names is None else None
+    return told or _numpy_name(dtype)
+
+
+@functools.cache
+def _numpy_name(dtype: np.dtype[Any]) -> str:
     return str(dtype.name)
 
 
