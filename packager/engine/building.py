@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import requests
 from docker import APIClient
-from docker.errors import APIError
 
 from packager.engine.failures import build_failure, translated
 from packager.engine.streams import StreamEvent, checked
@@ -124,13 +123,14 @@ def _discard_after(client: APIClient, latest: str | None, pauses: Iterable[float
     left: set[str] = set()
     for pause in pauses:
         time.sleep(pause)
-        left = {image["Id"] for image in client.images(filters={"dangling": True}) if _is_from(latest, image)}
-        for image_id in tuple(left):
-            try:
+        try:
+            dangling = client.images(filters={"dangling": True})
+            left = {image["Id"] for image in dangling if _is_from(latest, image)}
+            for image_id in tuple(left):
                 client.remove_image(image_id)
                 left.remove(image_id)
-            except APIError as error:
-                detail(report, f"cannot remove {image_id}: {error.explanation}")
+        except requests.RequestException as error:  # a step still holds it, or the engine is gone
+            detail(report, f"cannot remove what the build left: {error}")
     if left:
         warn(report, f"the build left {' '.join(left)}: docker image rm {' '.join(left)}")
 
