@@ -16,7 +16,7 @@ import requests
 
 from packager import labels
 from packager.engine import ContainerSpec, Engine
-from packager.image import Runtime, build_image, embedded_runtime
+from packager.image import Runtime, build_image, describe_base, embedded_runtime
 from packager.image.cache import Cache
 from packager.image.embedded.layers import part_layer
 from packager.image.embedded.parts import Part
@@ -240,6 +240,14 @@ def asked(url: str) -> object:
         return requests.post(url, json={"instances": [1, 2, 5]}, timeout=10).json()
     except requests.ConnectionError:
         return None
+
+
+@pytest.mark.engine
+def test_the_doctor_is_told_of_it(engine: Engine, tiny_base: ImageReference) -> None:
+    told = describe_base("embedded")
+    assert told.startswith("packager's own runtime (embedded)")
+    assert installed_tensorflow() in told
+    assert describe_base(str(tiny_base)) == f"{tiny_base} (custom), in the engine already"
 
 
 def test_no_engine_is_needed_to_put_a_model_on_it(servable: ServableVersion, tmp_path: Path) -> None:

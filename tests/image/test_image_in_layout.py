@@ -13,7 +13,7 @@ from fixtures_registry import Registry
 
 from packager import labels
 from packager.errors import BaseUnavailableError, UsageError
-from packager.image import build_image
+from packager.image import build_image, describe_base
 from packager.image.blobs import BlobStore
 from packager.image.image import Image
 from packager.values import BuiltImage, ImageReference, ServableVersion
@@ -129,6 +129,17 @@ def test_a_base_behind_a_login(
         monkeypatch.setenv("DOCKER_CONFIG", str(config))
         with pytest.raises(BaseUnavailableError, match="refuses these credentials"):
             build(servable, base[0], tmp_path / "image")
+
+
+def test_the_doctor_learns_where_a_base_would_come_from(
+    registry: Registry, base: tuple[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine.sock")
+    told = describe_base(base[0], tensorflow="2.20.0")
+    assert told == f"{base[0]} (custom), from {registry.address}"
+    with pytest.raises(BaseUnavailableError, match="absent:1' cannot be had"):
+        describe_base(f"{registry.address}/packager-test/absent:1", tensorflow="2.20.0")
+    assert not (tmp_path / "cache").exists(), "nothing is fetched for an answer"
 
 
 def test_without_an_engine_a_folder_is_needed(servable: ServableVersion) -> None:
