@@ -2,7 +2,8 @@
 
 The functions here are the verbs of the command, with the same names: ``packager.inspect("model.h5")``,
 ``packager.package("model.h5", name="digits", tag="digits:1")``. They return the frozen values of
-``packager.values`` and raise the errors of ``packager.errors``.
+``packager.values`` and raise the errors of ``packager.errors``. ``packager.running`` gives tests of your own a
+server to ask.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from packager.pipeline import build, convert, doctor, inspect, package, push, serve, smoke
+    from packager.pipeline import build, convert, doctor, inspect, package, push, running, serve, smoke
 
-__all__ = ["inspect", "convert", "build", "smoke", "push", "package", "serve", "doctor"]
+__all__ = ["inspect", "convert", "build", "smoke", "push", "package", "running", "serve", "doctor"]
 
 
 def __getattr__(name: str) -> Any:

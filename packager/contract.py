@@ -70,7 +70,7 @@ def write_contract(contract: Contract, version_folder: Path) -> None:
     }
     text = json.dumps(document, indent=2, sort_keys=True)
     (folder / "contract.json").write_text(text + "\n", encoding="utf-8")
-    np.savez_compressed(folder / "samples.npz", allow_pickle=False, **_named_arrays(contract.samples))
+    np.savez_compressed(folder / "samples.npz", **_named_arrays(contract.samples))
 
 
 def read_contract(version_folder: Path) -> Contract | None:
@@ -112,7 +112,7 @@ def read_contract(version_folder: Path) -> Contract | None:
         ) from error
 
 
-def _named_arrays(samples: tuple[Sample, ...]) -> dict[str, npt.NDArray[Any]]:
+def _named_arrays(samples: tuple[Sample, ...]) -> dict[str, Any]:
     return {
         f"{i}/{side}/{name}": _storable(array)
         for i, sample in enumerate(samples)

@@ -45,7 +45,8 @@ def _python() -> Check:
 
 def _tensorflow() -> Check:
     """Import TensorFlow and both Keras, in a process of their own."""
-    program = "import tensorflow as t, keras as k, tf_keras as l; print(t.__version__, k.__version__, l.__version__)"
+    modules = "tensorflow, keras, tf_keras"
+    program = f"import {modules}; print(*(module.__version__ for module in ({modules})))"
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     failure, output = _run([sys.executable, "-c", program], environment)
     if failure:

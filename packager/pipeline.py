@@ -161,18 +161,44 @@ def smoke(
             Path(target), version=version, timeout=timeout, tolerance=tolerance, port=port, report=report
         )
     reference = _image_target(os.fspath(target))
-    with _engine("docker") as engine:
-        assert engine is not None
+    with _docker() as engine:
         return smoke_image(
             engine, reference, version=version, timeout=timeout, tolerance=tolerance, port=port, report=report
         )
 
 
+@contextlib.contextmanager
+def running(
+    target: PathLike,
+    *,
+    version: int | None = None,
+    timeout: float = 120,
+    port: int | None = None,
+    report: Report = silent,
+) -> Iterator[str]:
+    """Run ``target`` as ``smoke`` does, for tests of your own: gives ``http://…/v1/models/NAME/versions/N``.
+
+    Ask ``f"{url}:predict"``. What was started is ended when the block is left. Raises a SmokeError where the
+    version does not become AVAILABLE within ``timeout`` seconds.
+    """
+    from packager.smoketest import running_folder, running_image
+
+    if Path(target).is_dir():
+        with running_folder(Path(target), version=version, timeout=timeout, port=port, report=report) as url:
+            yield url
+        return
+    reference = _image_target(os.fspath(target))
+    with (
+        _docker() as engine,
+        running_image(engine, reference, version=version, timeout=timeout, port=port, report=report) as url,
+    ):
+        yield url
+
+
 def push(reference: str, *, report: Report = silent) -> PushedImage:
     """Push an image and return it by the digest that the registry reports. Raises a RegistryError."""
     parsed = ImageReference.parse(reference)
-    with _engine("docker") as engine:
-        assert engine is not None
+    with _docker() as engine:
         return engine.push(parsed, report=report)
 
 
@@ -322,26 +348,27 @@ def _servables(model: Path, versions: Sequence[int]) -> tuple[ServableVersion, .
 
 
 @contextlib.contextmanager
+def _docker() -> Iterator[Engine]:
+    from packager.engine import connect
+
+    with contextlib.closing(connect()) as engine:
+        yield engine
+
+
+@contextlib.contextmanager
 def _engine(choice: str) -> Iterator[Engine | None]:
     """Connect to the engine that ``choice`` names: ``docker``, ``none``, or ``auto``."""
     if choice not in ("docker", "none", "auto"):
         raise UsageError(f"invalid engine {choice!r}", hint="--engine docker, none or auto")
-    if choice == "none":
-        yield None
-        return
-    from packager.engine import connect
-
-    try:
-        engine = connect()
-    except EngineUnavailableError:
-        if choice == "docker":
-            raise
-        yield None
-        return
-    try:
+    with contextlib.ExitStack() as stack:
+        engine = None
+        if choice != "none":
+            try:
+                engine = stack.enter_context(_docker())
+            except EngineUnavailableError:
+                if choice == "docker":
+                    raise
         yield engine
-    finally:
-        engine.close()
 
 
 def _resolve_engine(choice: str) -> str:

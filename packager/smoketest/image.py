@@ -12,15 +12,24 @@ from typing import TYPE_CHECKING, Any, cast
 from packager import contract, labels
 from packager.contract import Contract
 from packager.errors import ImageNotFoundError, SmokeError
+from packager.values import ImageReference
 
 if TYPE_CHECKING:
-    from packager.engine import Container, EngineImage
+    from packager.engine import Container, Engine, EngineImage
 
 CONTRACT_LIMIT = 256 * 1024 * 1024
 """Bytes of a contract, samples included, that are taken out of an image."""
 
 _VERSION = re.compile(r"[^/]+/(\d+)")
 _CONTRACT_FILES = ("contract.json", "samples.npz")
+
+
+def find(engine: Engine, reference: ImageReference) -> EngineImage:
+    """Return the engine's image of that name, or raise ImageNotFoundError."""
+    found = engine.image(str(reference))
+    if found is None:
+        raise ImageNotFoundError(f"no image {str(reference)!r}", hint=f"docker pull {reference}")
+    return found
 
 
 def model_name(image: EngineImage) -> str:

@@ -40,7 +40,7 @@ class RestModel:
     """Asks one version of a model; proxies of the environment are not for a server on this machine."""
 
     def __init__(self, url: str, *, model: str, version: int, timeout: float) -> None:
-        self._url = f"{url}/v1/models/{quote(model, safe='')}/versions/{version}"
+        self.url = f"{url}/v1/models/{quote(model, safe='')}/versions/{version}"
         self._version = version
         self._timeout = timeout
         self._session = requests.Session()
@@ -49,7 +49,7 @@ class RestModel:
     def status(self) -> VersionStatus | None:
         """Return what the server says about the version, ``None`` where it does not answer."""
         try:
-            response = self._session.get(self._url, timeout=STATUS_TIMEOUT)
+            response = self._session.get(self.url, timeout=STATUS_TIMEOUT)
         except requests.RequestException:
             return None
         document = _document(response)
@@ -70,7 +70,7 @@ class RestModel:
 
     def _post(self, body: bytes) -> requests.Response:
         try:
-            return self._session.post(f"{self._url}:predict", data=body, timeout=self._timeout)
+            return self._session.post(f"{self.url}:predict", data=body, timeout=self._timeout)
         except requests.Timeout as error:
             raise RequestError(
                 f"no answer within {self._timeout:g} s", hint="allow more time: --timeout 300"

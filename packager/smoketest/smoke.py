@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packager.contract import Contract, read_contract
-from packager.errors import ImageNotFoundError, PortTakenError, SmokeError
+from packager.errors import PortTakenError, SmokeError
 from packager.progress import Report, say, silent
 from packager.runtime import server_command
 from packager.smoketest import folder, image
@@ -41,9 +41,7 @@ def smoke_image(
     ready and for each request; ``memory`` limits the container, in bytes. The container is always removed.
     Raises ImageNotFoundError, EngineError, or a SmokeError with the server's log as its details.
     """
-    found = engine.image(str(reference))
-    if found is None:
-        raise ImageNotFoundError(f"no image {str(reference)!r}", hint=f"docker pull {reference}")
+    found = image.find(engine, reference)
     model = image.model_name(found)
     say(report, f"creating a container of {reference}")
     with engine.container(container_spec(found.id, port=port, memory=memory)) as container:

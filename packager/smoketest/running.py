@@ -1,0 +1,87 @@
+"""Targets that run for as long as somebody else wants to ask them, and are ended then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packager.errors import PortTakenError
+from packager.progress import Report, silent
+from packager.runtime import server_command
+from packager.smoketest import folder, image
+from packager.smoketest.container import LOAD_ONCE, container_spec, start
+from packager.smoketest.process import LOOPBACK, check_free, free_port, run_process
+from packager.smoketest.readiness import wait_until_available
+from packager.smoketest.trial import log_attached
+from packager.values import ImageReference, ServableVersion
+
+if TYPE_CHECKING:
+    from packager.engine import Engine
+
+_PORT_ATTEMPTS = 3
+
+
+@contextmanager
+def running_image(
+    engine: Engine,
+    reference: ImageReference,
+    *,
+    version: int | None = None,
+    timeout: float = 120,
+    port: int | None = None,
+    report: Report = silent,
+) -> Iterator[str]:
+    """Run the image in a container and give the URL of one version, once that is AVAILABLE.
+
+    Raises what ``smoke_image`` raises before it asks anything. The container is always removed.
+    """
+    found = image.find(engine, reference)
+    with engine.container(container_spec(found.id, port=port)) as container, log_attached(container.logs):
+        number = folder.choose(image.versions_in(found, container), version, target=str(reference))
+        server = start(container)
+        model = image.model_name(found)
+        yield wait_until_available(server, model=model, version=number, timeout=timeout, report=report).url
+
+
+@contextmanager
+def running_folder(
+    base_path: Path,
+    *,
+    version: int | None = None,
+    timeout: float = 120,
+    port: int | None = None,
+    report: Report = silent,
+) -> Iterator[str]:
+    """Serve a model folder by the embedded server and give the URL of one version, once that is AVAILABLE.
+
+    Raises what ``smoke_folder`` raises before it asks anything. The process is always ended.
+    """
+    versions = folder.versions_in(base_path)
+    servable = versions[folder.choose(versions, version, target=str(base_path))]
+    with folder.serving_only(servable, highest=servable.version == max(versions)) as served:
+        ports = [check_free(port)] if port is not None else [free_port() for _ in range(_PORT_ATTEMPTS)]
+        while True:
+            with ExitStack() as stack:
+                try:
+                    url = stack.enter_context(
+                        _serving(served, servable, ports.pop(), timeout=timeout, report=report)
+                    )
+                except PortTakenError:  # another process was quicker
+                    if not ports:
+                        raise
+                    continue
+                yield url
+                return
+
+
+@contextmanager
+def _serving(
+    served: Path, servable: ServableVersion, rest_port: int, *, timeout: float, report: Report
+) -> Iterator[str]:
+    command = server_command(served, rest_port=rest_port, grpc_port=0, address=LOOPBACK, flags=[LOAD_ONCE])
+    with run_process(command, rest_port=rest_port) as server, log_attached(server.logs):
+        yield wait_until_available(
+            server, model=servable.name, version=servable.version, timeout=timeout, report=report
+        ).url
