@@ -2,8 +2,8 @@
 
 The functions here are the verbs of the command, with the same names: ``packager.inspect("model.h5")``,
 ``packager.package("model.h5", name="digits", tag="digits:1")``. They return the frozen values of
-``packager.values`` and raise the errors of ``packager.errors``. ``packager.running`` gives tests of your own a
-server to ask.
+``packager.values`` and raise the errors of ``packager.errors``. ``packager.running`` gives tests of
+your own a server to ask.
 """
 
 from __future__ import annotations

@@ -64,7 +64,9 @@ TRAINING_ENVIRONMENT = {
 def train(path: Path) -> None:
     """Train a small convolutional network on scikit-learn's digits: 1797 images of 8 x 8 pixels."""
     import keras
+    from absl import logging
 
+    logging.set_verbosity(logging.ERROR)  # Keras would rather save another format
     images, labels = digits()
     keras.utils.set_random_seed(0)
     layers = keras.layers

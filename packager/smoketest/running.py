@@ -11,9 +11,10 @@ from packager.errors import PortTakenError
 from packager.progress import Report, silent
 from packager.runtime import server_command
 from packager.smoketest import folder, image
-from packager.smoketest.container import LOAD_ONCE, container_spec, start
+from packager.smoketest.container import container_spec, start
 from packager.smoketest.process import LOOPBACK, check_free, free_port, run_process
 from packager.smoketest.readiness import wait_until_available
+from packager.smoketest.server import LOAD_ONCE
 from packager.smoketest.trial import log_attached
 from packager.values import ImageReference, ServableVersion
 
