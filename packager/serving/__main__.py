@@ -11,6 +11,10 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
 
+    from packager.serving.native.library import preload
+
+    preload()
+
     from packager.serving.server import main
 
     code = main(sys.argv[1:])

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from importlib import metadata
 from typing import Any
 
 from packager.serving.flags import FLAGS, FlagValueError, Parsed, parse, usage
@@ -86,7 +85,7 @@ class _Server:
     async def run(self) -> int:
         """Load the models, open the ports, and serve until a signal ends it."""
         told_to_end = asyncio.ensure_future(_signalled())
-        loading = _in_thread(lambda: self._catalog.reload(self._models))
+        loading = _in_thread(self._load)
         events: list[asyncio.Future[Any]] = [loading, told_to_end]
         await asyncio.wait(events, return_when=asyncio.FIRST_COMPLETED)
         if told_to_end.done():
@@ -95,9 +94,14 @@ class _Server:
         rest = await self._open_rest()
         self._watch_config()
         log.info("Received %s, shutting down", (await told_to_end).name)
+        self._catalog.close()
         if rest:
             await rest.drain(DRAIN_SECONDS)
         return 0
+
+    def _load(self) -> None:
+        c_api()  # a library that is missing is no model's failure, to be tried again
+        self._catalog.reload(self._models)
 
     async def _open_rest(self) -> HttpServer | None:
         if self._rest_socket is None:
@@ -220,6 +224,8 @@ def _warn_of_unheeded(flags: Parsed) -> None:
 
 
 def _version_text() -> str:
+    from importlib import metadata  # takes as long as half of the other imports
+
     try:
         version = metadata.version("tfserving-packager")
     except metadata.PackageNotFoundError:

@@ -44,6 +44,7 @@ class Catalog:
         self._polling = threading.Lock()
         self._wake = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._closed = False
 
     def reload(self, models: Sequence[ModelConfig]) -> None:
         """Serve ``models`` from now on, and wait until each new one is available.
@@ -93,6 +94,11 @@ class Catalog:
             raise not_found(f"Could not find version {version} of model {name}")
         return found
 
+    def close(self) -> None:
+        """Look at folders no more: what is loaded stays so."""
+        self._closed = True
+        self._wake.set()
+
     def _labelled(self, name: str, label: str) -> int:
         version = self._labels.get(name, {}).get(label)
         if version is None:
@@ -117,7 +123,7 @@ class Catalog:
             self._watcher.start()
 
     def _watch(self) -> None:
-        while True:
+        while not self._closed:
             self._wake.wait(self._poll_seconds or None)
             self._wake.clear()
             for name in list(self._models):
@@ -125,7 +131,7 @@ class Catalog:
 
     def _poll(self, name: str) -> None:
         with self._polling:
-            if (model := self._models.get(name)) is None:
+            if self._closed or (model := self._models.get(name)) is None:
                 return
             try:
                 self._keeper.want(name, wanted_versions(model))

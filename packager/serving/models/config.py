@@ -119,4 +119,4 @@ def _policy(policy: Any) -> VersionPolicy:
         case "specific":
             return Specific(frozenset(policy.specific.versions))
         case _:
-            return Latest(policy.latest.num_versions)
+            return Latest(policy.latest.num_versions or 1)

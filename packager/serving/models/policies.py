@@ -14,7 +14,7 @@ class Latest:
 
     def choose(self, found: Iterable[int]) -> list[int]:
         """Return the versions to load, of those found, the highest first."""
-        return sorted(found, reverse=True)[: max(self.count, 1)]
+        return sorted(found, reverse=True)[: self.count]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import functools
 import importlib.util
 import os
 import sys
+import threading
+from contextlib import suppress
 from ctypes import POINTER, Structure, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
@@ -116,11 +118,24 @@ def c_api() -> Any:
     the extension modules of Python that link the same libraries in other versions.
     """
     name = "libtensorflow_cc.2.dylib" if sys.platform == "darwin" else "libtensorflow_cc.so.2"
-    library = ctypes.CDLL(str(tensorflow_folder() / name), mode=ctypes.RTLD_LOCAL)
+    try:
+        library = ctypes.CDLL(str(tensorflow_folder() / name), mode=ctypes.RTLD_LOCAL)
+    except OSError as error:
+        raise StatusError(Code.UNAVAILABLE, f"TensorFlow's library cannot be loaded: {error}") from error
     for function, (result, arguments) in _PROTOTYPES.items():
         getattr(library, function).restype = result
         getattr(library, function).argtypes = arguments
     return library
+
+
+def preload() -> None:
+    """Begin to load the library in a thread, to have it sooner: the interpreter is not held up by it."""
+
+    def load() -> None:
+        with suppress(StatusError):  # raised again to whoever needs the library
+            c_api()
+
+    threading.Thread(target=load, daemon=True).start()
 
 
 class Status:

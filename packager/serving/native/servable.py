@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from packager.serving.native.residency import give_back_pages
 from packager.serving.native.session import Session
 from packager.serving.native.signatures import Signature, read_signatures
 
@@ -39,6 +40,7 @@ class Servable:
         session = Session(folder, tags=options.tags, config=options.session_config)
         signatures = read_signatures(session.meta_graph)
         session.meta_graph = b""
+        give_back_pages()
         return cls(name, version, session, signatures)
 
     @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 from packager.serving.native.dtypes import ARRAY_CODES, DType
 from packager.serving.native.tensors import MAX_RANK, Tensor
-from packager.serving.rest.strings import decode_base64, to_bytes
+from packager.serving.rest.strings import decode_base64, is_base64_object, to_bytes
 
 _ACCEPTED: dict[DType, frozenset[type]] = {
     DType.FLOAT: frozenset((int, float)),
@@ -37,7 +37,7 @@ def tensor(value: Any, dtype: DType) -> Tensor:
     if dtype not in _ACCEPTED or not _ACCEPTED[dtype].issuperset(map(type, elements)):
         raise IrregularError
     if dtype is DType.STRING:
-        return Tensor.from_strings(shape, [string_value(element) for element in elements])
+        return Tensor.from_strings(shape, [_string_value(element) for element in elements])
     try:
         return Tensor.from_bytes(dtype, shape, pack(elements, dtype))
     except OverflowError as error:
@@ -55,12 +55,7 @@ def pack(elements: Sequence[Any], dtype: DType) -> bytes:
     return parts[:: 4 // parts.itemsize].tobytes()  # little-endian: the low part comes first
 
 
-def is_base64_object(value: Any) -> bool:
-    """Tell whether a value is bytes: ``{"b64": "…"}`` with no other key."""
-    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
-
-
-def string_value(element: Any) -> bytes:
+def _string_value(element: Any) -> bytes:
     """Return the bytes of a string or Base64 object."""
     if isinstance(element, str):
         return to_bytes(element)

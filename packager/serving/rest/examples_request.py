@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from packager.serving.native.generated import generated
 from packager.serving.rest.debug_text import type_name
-from packager.serving.rest.dense import is_base64_object
 from packager.serving.rest.documents import parse_exactly
-from packager.serving.rest.predict_request import check_object, format_error, signature_name
-from packager.serving.rest.strings import decode_base64, to_bytes
+from packager.serving.rest.requests import ExamplesRequest, check_object, format_error, signature_name
+from packager.serving.rest.strings import decode_base64, is_base64_object, to_bytes
 from packager.serving.status import StatusError, invalid_argument
 
 _INT64 = range(-(2**63), 2**63)
-
-
-@dataclass(frozen=True, slots=True)
-class ExamplesRequest:
-    """A request to classify examples, or to find a value for each."""
-
-    signature_name: str
-    examples: list[bytes]
 
 
 def read_examples_request(body: bytes) -> ExamplesRequest:

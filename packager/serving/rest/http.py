@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from email.utils import formatdate
 from http import HTTPStatus
 from typing import cast
 from urllib.parse import urlsplit
@@ -276,4 +275,4 @@ def _path(target: bytes) -> str:
 
 @functools.lru_cache(maxsize=2)
 def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second))

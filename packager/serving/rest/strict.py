@@ -13,8 +13,8 @@ from typing import Any
 from packager.serving.native.dtypes import DType
 from packager.serving.native.tensors import MAX_RANK, Tensor
 from packager.serving.rest.debug_text import debug_text, type_name
-from packager.serving.rest.dense import is_base64_object, pack
-from packager.serving.rest.strings import decode_base64, to_bytes
+from packager.serving.rest.dense import pack
+from packager.serving.rest.strings import decode_base64, is_base64_object, to_bytes
 from packager.serving.status import Code, StatusError, invalid_argument
 
 _RANGES = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from typing import Any
 
 from packager.serving.status import invalid_argument
 
@@ -32,6 +33,11 @@ def to_text(value: bytes) -> str:
 def to_bytes(text: str) -> bytes:
     """Return the bytes that ``text`` stands for."""
     return text.encode("utf-8", "surrogateescape")
+
+
+def is_base64_object(value: Any) -> bool:
+    """Tell whether a value is bytes: ``{"b64": "…"}`` with no other key."""
+    return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
 
 
 def decode_base64(text: str) -> bytes:
