@@ -22,9 +22,12 @@
     │   ├── ServerStartError             31   the server or its container did not start, or died
     │   ├── NotReadyError                32   the version did not become AVAILABLE in time
     │   ├── ServableLoadError            33   the server could not load the version
-    │   ├── RequestError                 34   a prediction request was refused
-    │   ├── WrongAnswerError             35   an answer differs from the source model's
-    │   └── PortTakenError               36   the port is in use
+    │   ├── RequestError                 34   a signature is missing, or a request was answered amiss
+    │   ├── WrongAnswerError             35   an answer differs from the source model's, or is NaN
+    │   ├── PortTakenError               36   the port is in use
+    │   ├── OutOfMemoryError             37   the server ran out of memory
+    │   ├── BudgetError                  38   right, but slower or larger than was allowed
+    │   └── LeftoverError                39   the server did not end, or something was left behind
     └── RegistryError                    40   the registry failed
         ├── RegistryUnreachableError     41   no registry answers at that address
         ├── RegistryAuthError            42   the registry wants other credentials
@@ -172,19 +175,19 @@ class NotReadyError(SmokeError):
 
 
 class ServableLoadError(SmokeError):
-    """The server reported that it cannot load the wanted version."""
+    """The server reported that it cannot load the wanted version, as where it lacks an op."""
 
     exit_code = 33
 
 
 class RequestError(SmokeError):
-    """The server refused or dropped a prediction request that is valid."""
+    """A signature is missing or another, a valid request was refused or dropped, or an invalid one taken."""
 
     exit_code = 34
 
 
 class WrongAnswerError(SmokeError):
-    """The server's answer differs from what the source model answers."""
+    """The server's answer differs from what the source model answers, or is not a number."""
 
     exit_code = 35
 
@@ -193,6 +196,24 @@ class PortTakenError(SmokeError):
     """The wanted port is in use."""
 
     exit_code = 36
+
+
+class OutOfMemoryError(SmokeError):
+    """The kernel killed the server, or a process of it, for want of memory."""
+
+    exit_code = 37
+
+
+class BudgetError(SmokeError):
+    """The answers are right, but slower or at the cost of more memory than was allowed."""
+
+    exit_code = 38
+
+
+class LeftoverError(SmokeError):
+    """The server did not end when it was asked to, or something of the run was left behind."""
+
+    exit_code = 39
 
 
 class RegistryError(PackagerError):

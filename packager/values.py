@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -305,6 +306,41 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One step of a smoke test: the last one of a test that failed is the one that failed."""
+
+    name: str
+    """``create``, ``start``, ``listen``, ``load``, ``metadata``, ``answers``, … in the order they ran."""
+    seconds: float
+    ok: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What a server may cost; ``None`` and nothing where there is no limit."""
+
+    cold_start_s: float | None = None
+    """Seconds from the start to the first answer."""
+    latency_ms: tuple[tuple[float, float], ...] = ()
+    """Percentile and milliseconds, of single examples in a server that has answered before."""
+    memory_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        for percentile, _ in self.latency_ms:
+            if not 0 < percentile <= 100:
+                raise UsageError(f"invalid percentile {percentile:g}", hint="--max-latency p99=50ms")
+        limits = [self.cold_start_s, self.memory_bytes, *(limit for _, limit in self.latency_ms)]
+        if wrong := [limit for limit in limits if limit is not None and not limit > 0]:
+            raise UsageError(f"invalid limit {wrong[0]:g}", hint="a limit is more than nothing")
+
+
+def percentile(values: Iterable[float], percent: float) -> float:
+    """Return the smallest of ``values`` that ``percent`` of them do not exceed; 0 where there are none."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] if ordered else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SmokeReport:
     """What a running server answered, compared with what the source model answers."""
 
@@ -317,6 +353,13 @@ class SmokeReport:
     """Seconds from start to AVAILABLE."""
     probes: tuple[Probe, ...]
     tolerance: float
+    phases: tuple[Phase, ...] = ()
+    cold_start_s: float = 0.0
+    """Seconds from start to the first right answer."""
+    steady_ms: tuple[float, ...] = ()
+    """Latencies of one request after the other for a single example, once all had been asked."""
+    memory_bytes: int | None = None
+    """The most that it was seen to use, files in the page cache aside; ``None`` where nothing tells."""
 
     @property
     def max_difference(self) -> float:
@@ -328,6 +371,16 @@ class SmokeReport:
         """Median latency of the requests."""
         ordered = sorted(probe.latency_ms for probe in self.probes)
         return ordered[len(ordered) // 2] if ordered else 0.0
+
+    @property
+    def steady_p50_ms(self) -> float:
+        """The latency that half of the steady requests stay within."""
+        return percentile(self.steady_ms, 50)
+
+    @property
+    def steady_p99_ms(self) -> float:
+        """The latency that 99 % of the steady requests stay within."""
+        return percentile(self.steady_ms, 99)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
