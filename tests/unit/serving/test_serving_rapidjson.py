@@ -24,10 +24,8 @@ scalars = (
     )
     | st.text(st.characters(exclude_categories=["Cs"]))
 )
-documents = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
-)
+keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+documents = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(keys, inner), max_leaves=15)
 
 
 def types_and_values(value: Any) -> Any:
@@ -149,12 +147,12 @@ def test_nan_is_read() -> None:
 
 
 def test_nesting_has_no_limit() -> None:
-    value = parse(b"[" * 100_000 + b"]" * 100_000)
+    value = parse(b"[" * 20_000 + b"]" * 20_000)
     depth = 0
     while value:
         [value] = value
         depth += 1
-    assert depth == 99_999
+    assert depth == 19_999
 
 
 @pytest.mark.parametrize(
