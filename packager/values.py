@@ -326,9 +326,9 @@ class Budget:
     memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
-        for percentile, _ in self.latency_ms:
-            if not 0 < percentile <= 100:
-                raise UsageError(f"invalid percentile {percentile:g}", hint="--max-latency p99=50ms")
+        for percent, _ in self.latency_ms:
+            if not 0 < percent <= 100:
+                raise UsageError(f"invalid percentile {percent:g}", hint="--max-latency p99=50ms")
         limits = [self.cold_start_s, self.memory_bytes, *(limit for _, limit in self.latency_ms)]
         if wrong := [limit for limit in limits if limit is not None and not limit > 0]:
             raise UsageError(f"invalid limit {wrong[0]:g}", hint="a limit is more than nothing")

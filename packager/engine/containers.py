@@ -14,6 +14,7 @@ from typing import Any
 
 from docker import APIClient
 from docker.errors import ImageNotFound, NotFound
+from docker.types import DeviceRequest
 
 from packager.engine.failures import image_missing, start_failure, translated
 from packager.errors import ImageNotFoundError, ServerStartError
@@ -45,6 +46,10 @@ class ContainerSpec:
     tmpfs: tuple[str, ...] = ()
     """Paths that are writable though the rest is not, in memory."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    network: str | None = None
+    """Name of a network, the engine's default one where ``None``."""
+    gpus: int | None = None
+    """How many GPUs it gets; -1 are all."""
 
     def __post_init__(self) -> None:
         if unpublished := self.host_ports.keys() - set(self.ports):
@@ -61,6 +66,16 @@ class ContainerState:
     oom_killed: bool
     """Whether the kernel killed a process of it at its memory limit, the first one or another."""
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerUsage:
+    """What a container has used of the machine."""
+
+    memory_bytes: int
+    """Now, without files in the page cache that the kernel can drop."""
+    cpu_s: float
+    """Processor seconds since its start."""
 
 
 class Container:
@@ -104,6 +119,20 @@ class Container:
         with translated("reading the container's log"):
             log: bytes = self._client.logs(self.id, tail="all" if tail is None else tail)
         return log.decode("utf-8", errors="replace")
+
+    def usage(self) -> ContainerUsage | None:
+        """Return what it uses, ``None`` where it has ended or the engine does not tell."""
+        with translated("measuring the container"):
+            stats = self._client.stats(self.id, stream=False, one_shot=True)
+        memory = stats.get("memory_stats") or {}
+        if "usage" not in memory:
+            return None
+        details = memory.get("stats") or {}  # cgroup v1 and v2 name it differently
+        droppable = details.get("total_inactive_file", details.get("inactive_file", 0))
+        return ContainerUsage(
+            memory_bytes=max(0, memory["usage"] - droppable),
+            cpu_s=stats["cpu_stats"]["cpu_usage"]["total_usage"] / 1e9,
+        )
 
     def archive(self, path: str) -> Iterator[bytes]:
         """Yield a file or folder of it as a tar stream; the container need not be started.
@@ -164,8 +193,14 @@ def _create(client: APIClient, spec: ContainerSpec, name: str) -> Any:
             memswap_limit=spec.memory_bytes,
             pids_limit=spec.pids_limit,
             tmpfs=dict.fromkeys(spec.tmpfs, ""),
+            network_mode=spec.network,
+            device_requests=_gpus(spec.gpus),
         ),
     )
+
+
+def _gpus(count: int | None) -> list[DeviceRequest] | None:
+    return None if count is None else [DeviceRequest(count=count, capabilities=[["gpu"]])]
 
 
 def _remove(client: APIClient, name: str) -> None:

@@ -13,6 +13,7 @@ from packager.engine.building import run_build
 from packager.engine.containers import Container, ContainerSpec, created_container
 from packager.engine.failures import image_missing, pull_failure, push_failure, translated
 from packager.engine.images import EngineImage
+from packager.engine.networks import created_network
 from packager.engine.streams import checked, follow_transfer
 from packager.engine.upload import sending
 from packager.errors import UsageError
@@ -117,6 +118,18 @@ class Engine:
     def container(self, spec: ContainerSpec) -> AbstractContextManager[Container]:
         """Create a container that is not started yet, and remove it at the end, whatever happens."""
         return created_container(self._client, spec)
+
+    def network(self, labels: Mapping[str, str]) -> AbstractContextManager[str]:
+        """Create a network in which a container is alone, give its name, and remove it at the end."""
+        return created_network(self._client, labels)
+
+    def labelled(self, label: str, value: str) -> tuple[str, ...]:
+        """Return the names of containers and networks that carry ``label`` with ``value``."""
+        wanted = {"label": f"{label}={value}"}
+        with translated("looking for what is left"):
+            containers = self._client.containers(all=True, filters=wanted)
+            networks = self._client.networks(filters=wanted)
+        return (*(c["Names"][0].lstrip("/") for c in containers), *(n["Name"] for n in networks))
 
     def remove_image(self, reference: str) -> None:
         """Remove the image or tag; one that is not there is no error."""
