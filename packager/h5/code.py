@@ -63,7 +63,7 @@ def _bytecode_findings(node: Node) -> Iterator[Finding]:
             yield _bytecode(node, f"/{stored}", node.value.get(stored))
     if node.class_name.endswith("Lambda") and not node.class_name.endswith("OpLambda"):
         function, kind = node.config.get("function"), node.config.get("function_type")
-        if kind != "lambda" and not _is_named(function, kind):
+        if function is not None and kind != "lambda" and not _is_named(function, kind):
             yield _bytecode(node, "/config/function", function)
 
 

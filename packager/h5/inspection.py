@@ -80,7 +80,7 @@ def _read_model_config(path: Path) -> dict[str, Json]:
 def _opened(path: Path) -> Iterator[h5g.GroupID]:
     """Open the root group of an HDF5 file."""
     try:
-        file = h5py.File(path, "r", locking="best-effort")
+        file = h5py.File(path, "r")
         root = h5g.open(file.id, b"/")
     except BlockingIOError as error:
         raise ModelFileError(
