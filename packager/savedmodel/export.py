@@ -15,6 +15,7 @@ import tensorflow as tf
 from packager.contract import Sample
 from packager.errors import ExportError, ParityError
 from packager.progress import Report, say, silent
+from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish_names, traced_names
 from packager.savedmodel.samples import BATCHES, FREE_DIMENSION, sample_inputs
 from packager.savedmodel.versions import output_error
@@ -37,7 +38,7 @@ def export(call: Call, signature: Signature, folder: Path, *, report: Report = s
     traced = traced_names(published)
     function = _traced(call, signature, traced)
     module = tf.Module()
-    module.weights = list(function.variables)  # what a function captures must hang on the saved object
+    module.weights = _captured_variables(function)  # what a function reads must hang on the saved object
     say(report, "writing the SavedModel")
     try:
         with writing(folder):
@@ -49,6 +50,7 @@ def export(call: Call, signature: Signature, folder: Path, *, report: Report = s
         ) from error
     if traced != published:
         publish_names(folder, signature.key, dict(zip(traced, published, strict=True)))
+    make_canonical(folder)
 
 
 @contextmanager
@@ -136,6 +138,12 @@ def _largest(a: Any, b: Any) -> float:
 
 def _named(specs: Sequence[TensorSpec], arrays: Sequence[Any]) -> dict[str, Any]:
     return {spec.name: array for spec, array in zip(specs, arrays, strict=True)}
+
+
+def _captured_variables(function: Any) -> list[Any]:
+    """Return the variables in the order in which the graph captures them; the graph's own is by address."""
+    by_handle = {id(variable.handle): variable for variable in function.variables}
+    return [by_handle[id(handle)] for handle in function.captured_inputs if id(handle) in by_handle]
 
 
 def _traced(call: Call, signature: Signature, input_names: Sequence[str]) -> Any:

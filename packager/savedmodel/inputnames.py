@@ -40,4 +40,3 @@ def publish_names(folder: Path, key: str, names: Mapping[str, str]) -> None:
                 keywords = node.bare_concrete_function.argument_keywords
                 keywords[:] = [names.get(keyword, keyword) for keyword in keywords]
     file.write_bytes(document.SerializeToString(deterministic=True))
-    (folder / "fingerprint.pb").unlink(missing_ok=True)  # optional, and it tells the former bytes' hash
