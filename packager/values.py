@@ -334,6 +334,9 @@ class Budget:
             raise UsageError(f"invalid limit {wrong[0]:g}", hint="a limit is more than nothing")
 
 
+NO_LIMITS = Budget()
+
+
 def percentile(values: Iterable[float], percent: float) -> float:
     """Return the smallest of ``values`` that ``percent`` of them do not exceed; 0 where there are none."""
     ordered = sorted(values)

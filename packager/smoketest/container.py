@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from packager.errors import ServerStartError
 from packager.smoketest.server import LOAD_ONCE, ServerExit
 
 if TYPE_CHECKING:
-    from packager.engine import Container, ContainerSpec
+    from packager.engine import Container, ContainerSpec, ContainerState
 
 REST_PORT = 8501
 """Where TensorFlow Serving's images serve REST, by their entry point."""
@@ -36,16 +38,31 @@ class ContainerServer:
     def exit(self) -> ServerExit | None:
         """Return how the container ended, ``None`` while it runs."""
         state = self._container.state()
-        if state.running:
-            return None
-        return ServerExit(exit_code=state.exit_code, out_of_memory=state.oom_killed, error=state.error)
+        return None if state.running else _exit(state)
 
     def logs(self) -> str:
         """Return the last lines that the container wrote."""
         return self._container.logs(tail=_LOG_TAIL)
 
+    def memory_bytes(self) -> int | None:
+        """Return what the container uses now, files in the page cache aside."""
+        usage = self._container.usage()
+        return None if usage is None else usage.memory_bytes
 
-def container_spec(image: str, *, port: int | None, memory: int | None = None) -> ContainerSpec:
+    def stop(self, patience: float) -> ServerExit:
+        """Let the engine end the container."""
+        return _exit(self._container.stop(patience))
+
+
+def container_spec(
+    image: str,
+    *,
+    port: int | None,
+    memory: int | None = None,
+    gpus: int | None = None,
+    network: str | None = None,
+    labels: Mapping[str, str] = MappingProxyType({}),
+) -> ContainerSpec:
     """Describe a container of ``image`` for one smoke test: it can compute, and do nothing else."""
     from packager.engine import ContainerSpec  # loads the docker SDK, which model folders do without
 
@@ -56,6 +73,9 @@ def container_spec(image: str, *, port: int | None, memory: int | None = None) -
         host_ports={} if port is None else {REST_PORT: port},
         tmpfs=("/tmp",),
         memory_bytes=memory,
+        gpus=gpus,
+        network=network,
+        labels=labels,
     )
 
 
@@ -64,3 +84,7 @@ def start(container: Container) -> ContainerServer:
     started = time.monotonic()
     container.start()
     return ContainerServer(container, started=started)
+
+
+def _exit(state: ContainerState) -> ServerExit:
+    return ServerExit(exit_code=state.exit_code, out_of_memory=state.oom_killed, error=state.error)

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import re
 
-from packager.errors import PortTakenError, RequestError, ServableLoadError, ServerStartError, SmokeError
+from packager.errors import (
+    OutOfMemoryError,
+    PortTakenError,
+    RequestError,
+    ServableLoadError,
+    ServerStartError,
+    SmokeError,
+)
 from packager.smoketest.server import ServerExit
 
 _NEVER_ENDING = re.compile(
@@ -82,7 +89,24 @@ def ended_early(end: ServerExit, log: str, *, model: str, version: int) -> Smoke
             "the server found its port in use",
             hint="choose another with --port, or none: a free one is found",
         )
+    if end.out_of_memory:
+        return out_of_memory(end, "before it was ready")
     return ServerStartError(f"the server ended before it was ready: {end}", hint=_exit_hint(end))
+
+
+def ended_while_asked(end: ServerExit, lost: RequestError) -> SmokeError:
+    """Describe a server that ended over a request, whose connection was ``lost``."""
+    if end.out_of_memory:
+        return out_of_memory(end, "while it was asked")
+    return RequestError(f"the server ended while it was asked: {end} ({lost})", hint=lost.hint)
+
+
+def out_of_memory(end: ServerExit, when: str) -> OutOfMemoryError:
+    """Describe a server that the kernel killed for want of memory."""
+    return OutOfMemoryError(
+        f"the server ended {when}: {end}",
+        hint="the model needs more: raise the container's limit, --memory 4GB, or that of the engine",
+    )
 
 
 def _hint(text: str) -> str | None:
@@ -90,6 +114,4 @@ def _hint(text: str) -> str | None:
 
 
 def _exit_hint(end: ServerExit) -> str:
-    if end.out_of_memory:
-        return "give it more memory, or the engine: the model did not fit"
     return _EXIT_HINTS.get(end.exit_code or 0, "its log, below, says what it was doing")

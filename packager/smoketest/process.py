@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,18 +12,16 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import IO
 
 from packager.errors import PortTakenError
-from packager.smoketest.server import ServerExit
+from packager.smoketest.server import PATIENCE, ServerExit
 
 LOOPBACK = "127.0.0.1"
 
 _LOG_TAIL = 256 * 1024
-_PATIENCE = 10.0
-"""Seconds between asking a server to end and killing it."""
-
 _PORT_IS_OURS = "Exporting HTTP/REST API"
 """What the server logs once it listens. Until then an answer at its port is somebody else's."""
 
@@ -46,13 +45,43 @@ class ProcessServer:
     def exit(self) -> ServerExit | None:
         """Return how the process ended, ``None`` while it runs."""
         code = self._process.poll()
-        return None if code is None else ServerExit(exit_code=code if code >= 0 else 128 - code)
+        return None if code is None else _exit(code)
 
     def logs(self) -> str:
         """Return the last 256 KiB of what it wrote to stdout and stderr."""
         descriptor = self._log.fileno()
         start = max(0, os.fstat(descriptor).st_size - _LOG_TAIL)
         return os.pread(descriptor, _LOG_TAIL, start).decode("utf-8", "replace")
+
+    def memory_bytes(self) -> int | None:
+        """Return the most that was resident, where the system is one that tells it in ``/proc``."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        except OSError:
+            return None
+        match = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+        return int(match[1]) * 1024 if match else None
+
+    def stop(self, patience: float) -> ServerExit:
+        """Ask the process group to end; kill it when it does not, or when the user interrupts the waiting."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGTERM)
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience)
+        finally:
+            if self._process.poll() is None:
+                os.killpg(self.pid, signal.SIGKILL)
+            code = self._process.wait()
+        return _exit(code)
+
+    def remains(self) -> tuple[str, ...]:
+        """Name what still runs of it, once it has ended: children that it did not end."""
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return ()
+        return (f"process group {self.pid}",)
 
 
 @contextmanager
@@ -61,7 +90,7 @@ def run_process(command: Sequence[str], *, rest_port: int) -> Iterator[ProcessSe
 
     It gets a session of its own: Ctrl-C in the terminal reaches packager alone, which then ends the server.
     """
-    process = None
+    server = None
     with tempfile.TemporaryFile() as log:
         try:
             with _interruptions_held():
@@ -73,10 +102,11 @@ def run_process(command: Sequence[str], *, rest_port: int) -> Iterator[ProcessSe
                     env={**os.environ, "PYTHONUNBUFFERED": "1"},
                     start_new_session=True,
                 )
-            yield ProcessServer(process, log=log, rest_port=rest_port)
+                server = ProcessServer(process, log=log, rest_port=rest_port)
+            yield server
         finally:
-            if process is not None:
-                _end(process)
+            if server is not None and server.exit() is None:
+                server.stop(PATIENCE)
 
 
 def free_port() -> int:
@@ -98,18 +128,8 @@ def check_free(port: int) -> int:
     return port
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask the server to end; kill it when it does not, or when the user interrupts the waiting."""
-    if process.poll() is not None:
-        return
-    try:
-        os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_PATIENCE)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+def _exit(code: int) -> ServerExit:
+    return ServerExit(exit_code=code if code >= 0 else 128 - code)
 
 
 @contextmanager

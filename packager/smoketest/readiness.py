@@ -11,6 +11,7 @@ from packager.smoketest.diagnosis import cannot_load, ended_early, load_failure
 from packager.smoketest.logs import last_line
 from packager.smoketest.rest import RestModel, VersionStatus
 from packager.smoketest.server import RunningServer
+from packager.smoketest.timeline import Timeline
 
 POLL_INTERVAL = 0.1
 UNKNOWN_PATIENCE = 5.0
@@ -28,6 +29,7 @@ def wait_until_available(
     model: str,
     version: int,
     timeout: float,
+    timeline: Timeline | None = None,
     report: Report = silent,
     clock: Clock = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -35,9 +37,12 @@ def wait_until_available(
     """Poll until ``server`` reports ``version`` AVAILABLE, and return the way to ask it.
 
     Raises ServerStartError, PortTakenError or ServableLoadError as soon as one is certain, NotReadyError
-    after ``timeout`` seconds. The clock is monotonic, so a time sync cannot end the wait.
+    after ``timeout`` seconds. The clock is monotonic, so a time sync cannot end the wait. Two phases are
+    told: ``listen`` until the port answers, ``load`` from there on.
     """
-    watch = _Watch(server, model=model, version=version, timeout=timeout, clock=clock)
+    timeline = timeline or Timeline()
+    timeline.begin("listen")
+    watch = _Watch(server, model=model, version=version, timeout=timeout, clock=clock, timeline=timeline)
     deadline = clock() + timeout
     told = ""
     while (available := watch.look()) is None:
@@ -57,7 +62,14 @@ class _Watch:
     """Looks at a starting server again and again, and can tell what the wait is for."""
 
     def __init__(
-        self, server: RunningServer, *, model: str, version: int, timeout: float, clock: Clock
+        self,
+        server: RunningServer,
+        *,
+        model: str,
+        version: int,
+        timeout: float,
+        clock: Clock,
+        timeline: Timeline,
     ) -> None:
         self.waiting_for = "the server to start"
         self._server = server
@@ -65,6 +77,8 @@ class _Watch:
         self._version = version
         self._timeout = timeout
         self._clock = clock
+        self._timeline = timeline
+        self._answered = False
         self._rest: RestModel | None = None
         self._unknown_since: float | None = None
 
@@ -75,10 +89,16 @@ class _Watch:
         rest = self._reach()
         status = rest.status() if rest else None
         if rest and status:
+            self._note_answer()
             self._judge(status)
             return rest if status.state == "AVAILABLE" else None
         self._read_log("its REST port to open" if rest is None else "an answer at its REST port")
         return None
+
+    def _note_answer(self) -> None:
+        if not self._answered:
+            self._answered = True
+            self._timeline.begin("load")
 
     def _reach(self) -> RestModel | None:
         if self._rest is None and (url := self._server.rest_url()):

@@ -60,23 +60,37 @@ class RestModel:
 
     def predict(self, body: bytes) -> Any:
         """Return the JSON document that answers the prediction request ``body``, or raise RequestError."""
-        response = self._post(body)
-        document = _document(response)
-        if not response.ok:
-            raise refused(response.status_code, _remark(response, document))
-        if document is None:
-            raise RequestError(f"the answer is not JSON: {_remark(response, document)}")
-        return document
+        return _answer(self.reply(body))
 
-    def _post(self, body: bytes) -> requests.Response:
+    def metadata(self) -> Any:
+        """Return the JSON document of the version's metadata, or raise RequestError."""
+        return _answer(self._ask("GET", f"{self.url}/metadata"))
+
+    def reply(self, body: bytes) -> requests.Response:
+        """Return whatever the server replies to a prediction request with ``body``.
+
+        Raises RequestError where nothing comes in time, ConnectionLostError where the connection ends.
+        """
+        return self._ask("POST", f"{self.url}:predict", body)
+
+    def _ask(self, method: str, url: str, body: bytes | None = None) -> requests.Response:
         try:
-            return self._session.post(f"{self.url}:predict", data=body, timeout=self._timeout)
+            return self._session.request(method, url, data=body, timeout=self._timeout)
         except requests.Timeout as error:
             raise RequestError(
                 f"no answer within {self._timeout:g} s", hint="allow more time: --timeout 300"
             ) from error
         except requests.RequestException as error:
             raise ConnectionLostError(f"the connection was lost: {error}") from error
+
+
+def _answer(response: requests.Response) -> Any:
+    document = _document(response)
+    if not response.ok:
+        raise refused(response.status_code, _remark(response, document))
+    if document is None:
+        raise RequestError(f"the answer is not JSON: {_remark(response, document)}")
+    return document
 
 
 def _entry(document: Any, version: int) -> tuple[str, str] | None:

@@ -9,6 +9,9 @@ from typing import Protocol
 LOAD_ONCE = "--max_num_load_retries=0"
 """The server's flag without which it tries a bad model six times, in five minutes."""
 
+PATIENCE = 10.0
+"""Seconds between SIGTERM and SIGKILL, as Docker has it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerExit:
@@ -44,6 +47,12 @@ class RunningServer(Protocol):
 
     def logs(self) -> str:
         """Return what it has written so far, the last part of it where that is long."""
+
+    def memory_bytes(self) -> int | None:
+        """Return how much memory it uses, ``None`` where nothing tells."""
+
+    def stop(self, patience: float) -> ServerExit:
+        """Send SIGTERM, after ``patience`` seconds SIGKILL, and return how it ended."""
 
 
 def _signal_name(exit_code: int | None) -> str:

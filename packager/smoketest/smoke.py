@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +15,18 @@ from packager.progress import Report, say, silent
 from packager.runtime import server_command
 from packager.smoketest import folder, image
 from packager.smoketest.container import container_spec, start
+from packager.smoketest.ending import check_nothing_left
 from packager.smoketest.process import LOOPBACK, check_free, free_port, run_process
 from packager.smoketest.server import LOAD_ONCE
+from packager.smoketest.timeline import Timeline
 from packager.smoketest.trial import Trial, log_attached
-from packager.values import ImageReference, SmokeReport
+from packager.values import NO_LIMITS, Budget, ImageReference, SmokeReport
 
 if TYPE_CHECKING:
     from packager.engine import Engine
+
+RUN_LABEL = "org.tfserving-packager.run"
+"""On the container and the network of one smoke test, with a value that no other has."""
 
 _PORT_ATTEMPTS = 3
 
@@ -33,18 +40,30 @@ def smoke_image(
     tolerance: float = 1e-5,
     port: int | None = None,
     memory: int | None = None,
+    gpus: int | None = None,
+    budget: Budget = NO_LIMITS,
+    timeline: Timeline | None = None,
     report: Report = silent,
 ) -> SmokeReport:
     """Run the image in a container, ask one version what its contract recorded, and judge the answers.
 
     The highest version is asked unless ``version`` says otherwise. ``timeout`` is in seconds, for getting
-    ready and for each request; ``memory`` limits the container, in bytes. The container is always removed.
+    ready and for each request; ``memory`` limits the container, in bytes, and ``gpus`` are how many it gets
+    (-1: all). It is alone in a network of its own; both are always removed. ``timeline`` is told the phases.
     Raises ImageNotFoundError, EngineError, or a SmokeError with the server's log as its details.
     """
+    timeline = timeline or Timeline()
+    timeline.begin("create")
     found = image.find(engine, reference)
     model = image.model_name(found)
+    run = {RUN_LABEL: secrets.token_hex(8)}
     say(report, f"creating a container of {reference}")
-    with engine.container(container_spec(found.id, port=port, memory=memory)) as container:
+    with (
+        engine.network(run) as network,
+        engine.container(
+            container_spec(found.id, port=port, memory=memory, gpus=gpus, network=network, labels=run)
+        ) as container,
+    ):
         versions = image.versions_in(found, container)
         number = folder.choose(versions, version, target=str(reference))
         trial = Trial(
@@ -54,10 +73,16 @@ def smoke_image(
             contract=_found(image.contract_in(container, versions[number]), versions[number]),
             timeout=timeout,
             tolerance=tolerance,
+            budget=budget,
         )
         with log_attached(container.logs):
             say(report, "starting the container")
-            return trial.run(start(container), report=report)
+            timeline.begin("start")
+            tested = trial.run(start(container), timeline, report=report)
+        timeline.begin("clean-up")
+    check_nothing_left(engine.labelled(RUN_LABEL, run[RUN_LABEL]))
+    timeline.end()
+    return replace(tested, phases=timeline.phases)
 
 
 def smoke_folder(
@@ -67,6 +92,8 @@ def smoke_folder(
     timeout: float = 120,
     tolerance: float = 1e-5,
     port: int | None = None,
+    budget: Budget = NO_LIMITS,
+    timeline: Timeline | None = None,
     report: Report = silent,
 ) -> SmokeReport:
     """Serve a model folder (``models/NAME``) by the embedded server, and judge its answers the same way.
@@ -74,6 +101,7 @@ def smoke_folder(
     The server is a process of its own, which is always ended. Raises what ``smoke_image`` raises, but for
     errors of the engine.
     """
+    timeline = timeline or Timeline()
     versions = folder.versions_in(base_path)
     servable = versions[folder.choose(versions, version, target=str(base_path))]
     trial = Trial(
@@ -83,6 +111,7 @@ def smoke_folder(
         contract=_found(read_contract(servable.path), str(servable.path)),
         timeout=timeout,
         tolerance=tolerance,
+        budget=budget,
     )
     with folder.serving_only(servable, highest=servable.version == max(versions)) as served:
 
@@ -91,8 +120,13 @@ def smoke_folder(
             command = server_command(
                 served, rest_port=rest_port, grpc_port=0, address=LOOPBACK, flags=[LOAD_ONCE]
             )
+            timeline.begin("start")
             with run_process(command, rest_port=rest_port) as server, log_attached(server.logs):
-                return trial.run(server, report=report)
+                tested = trial.run(server, timeline, report=report)
+                timeline.begin("clean-up")
+            check_nothing_left(server.remains())
+            timeline.end()
+            return replace(tested, phases=timeline.phases)
 
         return attempt(check_free(port)) if port is not None else _on_a_free_port(attempt)
 

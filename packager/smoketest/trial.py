@@ -8,14 +8,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from packager.contract import Contract
-from packager.errors import PackagerError, RequestError, SmokeError, UsageError
-from packager.progress import Report, silent
+from packager.errors import PackagerError, SmokeError, UsageError
+from packager.progress import Report, say, silent
+from packager.smoketest.budget import check_budget
+from packager.smoketest.diagnosis import ended_while_asked
+from packager.smoketest.ending import check_end
 from packager.smoketest.logs import excerpt
+from packager.smoketest.metadata import check_signatures
 from packager.smoketest.probing import probe
 from packager.smoketest.readiness import POLL_INTERVAL, wait_until_available
+from packager.smoketest.refusals import check_refusals
 from packager.smoketest.rest import ConnectionLostError, RestModel
 from packager.smoketest.server import RunningServer, ServerExit
-from packager.values import Probe, SmokeReport
+from packager.smoketest.steady import steady_latencies
+from packager.smoketest.timeline import Timeline
+from packager.values import NO_LIMITS, Budget, Probe, SmokeReport
 
 _DYING_TIME = 2.0
 """Seconds in which a server that dropped a connection may turn out to have ended."""
@@ -32,6 +39,7 @@ class Trial:
     timeout: float
     """Seconds for getting ready, and for each request."""
     tolerance: float
+    budget: Budget = NO_LIMITS
 
     def __post_init__(self) -> None:
         if not self.timeout > 0:
@@ -39,31 +47,67 @@ class Trial:
         if not self.tolerance >= 0:
             raise UsageError(f"invalid tolerance {self.tolerance:g}", hint="--tolerance 1e-5")
 
-    def run(self, server: RunningServer, *, report: Report = silent) -> SmokeReport:
-        """Wait for the version, ask it every recorded sample, and report; raise at the first fault."""
+    def run(
+        self, server: RunningServer, timeline: Timeline | None = None, *, report: Report = silent
+    ) -> SmokeReport:
+        """Take ``server`` through every phase until it has ended, and report; raise at the first fault."""
+        timeline = timeline or Timeline()
         rest = wait_until_available(
-            server, model=self.model, version=self.version, timeout=self.timeout, report=report
+            server,
+            model=self.model,
+            version=self.version,
+            timeout=self.timeout,
+            timeline=timeline,
+            report=report,
         )
         ready = time.monotonic() - server.started
-        return SmokeReport(
+        with _told_if_ended(server):
+            probes, steady = self._ask(rest, timeline, report)
+        tested = SmokeReport(
             target=self.target,
             mode=server.mode,
             model_name=self.model,
             version=self.version,
             ready_s=ready,
-            probes=self._ask(rest, server, report),
+            probes=probes,
             tolerance=self.tolerance,
+            cold_start_s=ready + probes[0].latency_ms / 1000,
+            steady_ms=steady,
+            memory_bytes=server.memory_bytes(),
         )
+        timeline.begin("budget")
+        check_budget(tested, self.budget)
+        timeline.begin("stop")
+        say(report, "asking the server to end")
+        check_end(server)
+        timeline.end()
+        return tested
 
-    def _ask(self, rest: RestModel, server: RunningServer, report: Report) -> tuple[Probe, ...]:
-        try:
-            return probe(rest, self.contract.samples, tolerance=self.tolerance, report=report)
-        except ConnectionLostError as error:
-            if end := _ended(server):
-                raise RequestError(
-                    f"the server ended while it was asked: {end} ({error})", hint=error.hint
-                ) from error
-            raise
+    def _ask(
+        self, rest: RestModel, timeline: Timeline, report: Report
+    ) -> tuple[tuple[Probe, ...], tuple[float, ...]]:
+        samples = self.contract.samples
+        timeline.begin("metadata")
+        check_signatures(rest.metadata(), self.contract)
+        timeline.begin("answers")
+        probes = probe(rest, samples, tolerance=self.tolerance, report=report)
+        timeline.begin("steady")
+        say(report, "measuring latency")
+        steady = steady_latencies(rest, samples)
+        timeline.begin("refusals")
+        check_refusals(rest, report=report)
+        return probes, steady
+
+
+@contextmanager
+def _told_if_ended(server: RunningServer) -> Iterator[None]:
+    """Tell of a lost connection how the server ended, if it did."""
+    try:
+        yield
+    except ConnectionLostError as error:
+        if end := _ended(server):
+            raise ended_while_asked(end, error) from error
+        raise
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from packager.engine import Engine
 from packager.errors import (
     ImageNotFoundError,
     NotReadyError,
+    OutOfMemoryError,
     PortTakenError,
     ServableLoadError,
     ServerStartError,
@@ -103,7 +104,7 @@ def test_a_server_that_dies_at_start_is_told_with_its_exit_code_and_log(engine: 
 
 
 def test_a_server_out_of_memory_is_told_as_that(engine: Engine, serving: MakeImage):
-    with pytest.raises(ServerStartError, match=r"out of memory, exit code 137 \(SIGKILL\)") as caught:
+    with pytest.raises(OutOfMemoryError, match=r"out of memory, exit code 137 \(SIGKILL\)") as caught:
         smoke_image(engine, serving("exec tail /dev/zero"), memory=32 << 20)
     assert "memory" in caught.value.hint
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from packager.engine import Engine
-from packager.errors import NotReadyError, ServerStartError
+from packager.errors import NotReadyError, OutOfMemoryError
 from packager.image import build_image
 from packager.smoketest import smoke_folder, smoke_image
 from packager.smoketest.folder import versions_in
@@ -47,5 +47,5 @@ def test_a_version_that_the_server_does_not_serve_is_given_up_early(engine: Engi
 
 
 def test_too_little_memory_is_told_as_that(engine: Engine, image: ImageReference):
-    with pytest.raises(ServerStartError, match="out of memory"):
+    with pytest.raises(OutOfMemoryError, match="out of memory"):
         smoke_image(engine, image, memory=16 << 20)

@@ -50,8 +50,31 @@ def stalls(seconds: float) -> Reply:
     return lambda _: time.sleep(seconds)
 
 
+def by_form(rows: Any, columns: Any) -> Reply:
+    """Reply to row form with ``rows``, to columnar form with ``columns``."""
+
+    def reply(handler: BaseHTTPRequestHandler) -> None:
+        _, body = handler.server.asked[-1]  # type: ignore[attr-defined]
+        says({"predictions": rows} if "instances" in body else {"outputs": columns})(handler)
+
+    return reply
+
+
+def published(**tensors: dict[str, tuple[int, ...]]) -> Any:
+    """Metadata of one signature: float tensors by name and shape, under ``inputs`` and ``outputs``."""
+
+    def tensor(shape: tuple[int, ...]) -> dict[str, Any]:
+        return {"dtype": "DT_FLOAT", "tensor_shape": {"dim": [{"size": str(size)} for size in shape]}}
+
+    sides = {side: {name: tensor(shape) for name, shape in named.items()} for side, named in tensors.items()}
+    return {"metadata": {"signature_def": {"signature_def": {"serving_default": sides}}}}
+
+
 class StandIn(ThreadingHTTPServer):
-    """Replies to GET with ``statuses`` and to POST with ``answers``, in order; the last one repeats."""
+    """Replies to GET with ``statuses`` and to POST with ``answers``, in order; the last one repeats.
+
+    Metadata is ``metadata``, and nonsense is answered by ``refusal``, where there is one.
+    """
 
     daemon_threads = True
 
@@ -59,6 +82,8 @@ class StandIn(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.statuses: list[Reply] = [status("AVAILABLE")]
         self.answers: list[Reply] = [says({"predictions": []})]
+        self.metadata = says(published(inputs={"x": (-1, 2)}, outputs={"y": (-1, 2)}))
+        self.refusal: Reply | None = None
         self.asked: list[tuple[str, Any]] = []
 
     @property
@@ -76,12 +101,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append((self.path, None))
-        self._next(self.server.statuses)(self)
+        if self.path.endswith("/metadata"):
+            self.server.metadata(self)
+        else:
+            self._next(self.server.statuses)(self)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.append((self.path, json.loads(body)))
-        self._next(self.server.answers)(self)
+        try:
+            document = json.loads(body)
+        except ValueError:
+            document = {}
+        self.server.asked.append((self.path, document))
+        nonsense = not document or b"no such" in body
+        ((nonsense and self.server.refusal) or self._next(self.server.answers))(self)
 
     def _next(self, replies: list[Reply]) -> Reply:
         return replies.pop(0) if len(replies) > 1 else replies[0]
@@ -99,6 +132,8 @@ class Seen:
     end: ServerExit | None = None
     mode: str = "process"
     started: float = field(default_factory=time.monotonic)
+    memory: int | None = 50_000_000
+    ends: ServerExit = field(default_factory=lambda: ServerExit(exit_code=0))
 
     def rest_url(self) -> str | None:
         return self.url
@@ -108,3 +143,9 @@ class Seen:
 
     def logs(self) -> str:
         return self.log
+
+    def memory_bytes(self) -> int | None:
+        return self.memory
+
+    def stop(self, patience: float) -> ServerExit:
+        return self.ends

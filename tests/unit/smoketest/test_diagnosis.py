@@ -2,8 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from packager.errors import PortTakenError, ServableLoadError, ServerStartError
-from packager.smoketest.diagnosis import cannot_load, ended_early, load_failure, refused
+from packager.errors import (
+    OutOfMemoryError,
+    PortTakenError,
+    RequestError,
+    ServableLoadError,
+    ServerStartError,
+)
+from packager.smoketest.diagnosis import cannot_load, ended_early, ended_while_asked, load_failure, refused
 from packager.smoketest.server import ServerExit
 
 BEFORE = "2026-10-01 12:00:00.1: I tensorflow_serving/model_servers/server.cc:77] Building single model\n"
@@ -88,8 +94,6 @@ def test_a_server_that_ended_for_its_port_is_told_as_that():
     ("end", "text", "hint"),
     [
         (ServerExit(exit_code=3), "exit code 3", "its log"),
-        (ServerExit(exit_code=137, out_of_memory=True), "out of memory, exit code 137 (SIGKILL)", "memory"),
-        (ServerExit(exit_code=0, out_of_memory=True), "out of memory, exit code 0", "memory"),
         (ServerExit(exit_code=132), "exit code 132 (SIGILL)", "--base embedded"),
         (ServerExit(exit_code=127, error="exec: no such file"), "exit code 127: exec: no such file", "entry"),
     ],
@@ -99,3 +103,13 @@ def test_a_server_that_ended_without_a_reason_is_told_by_its_exit(end, text, hin
     assert isinstance(error, ServerStartError)
     assert str(error) == f"the server ended before it was ready: {text}"
     assert hint in error.hint
+
+
+@pytest.mark.parametrize("code", [137, 0])
+def test_a_server_out_of_memory_is_told_as_that_whatever_its_exit_code(code):
+    end = ServerExit(exit_code=code, out_of_memory=True)
+    error = ended_early(end, "", model="m", version=1)
+    assert isinstance(error, OutOfMemoryError)
+    assert f"out of memory, exit code {code}" in str(error)
+    assert "--memory" in str(error.hint)
+    assert isinstance(ended_while_asked(end, RequestError("lost")), OutOfMemoryError)

@@ -52,7 +52,7 @@ def test_a_server_is_ended_when_the_block_fails():
 
 
 def test_a_server_that_ignores_being_asked_is_killed(monkeypatch):
-    monkeypatch.setattr(process_module, "_PATIENCE", 0.3)
+    monkeypatch.setattr(process_module, "PATIENCE", 0.3)
     stubborn = """
         import signal, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

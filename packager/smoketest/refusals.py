@@ -1,0 +1,29 @@
+"""Sends requests that no model can answer: each has to be refused, and the server has to survive it."""
+
+from __future__ import annotations
+
+from packager.errors import RequestError
+from packager.progress import Report, say, silent
+from packager.smoketest.rest import RestModel
+
+_NONSENSE = {
+    "a body that is no JSON": b'{"instances": [',
+    "a request without inputs": b"{}",
+    "a signature that is not there": b'{"signature_name": "no such signature", "instances": [0]}',
+    "an input that is not there": b'{"inputs": {"no such input": [0]}}',
+}
+
+
+def check_refusals(rest: RestModel, *, report: Report = silent) -> None:
+    """Raise RequestError unless nonsense is answered with 4xx and the version stays AVAILABLE."""
+    for what, body in _NONSENSE.items():
+        say(report, f"sending {what}")
+        reply = rest.reply(body)
+        if not 400 <= reply.status_code < 500:
+            raise RequestError(
+                f"{what} is answered with HTTP {reply.status_code}, where clients count on 4xx",
+                hint="another server does better: packager build models/NAME --tag REF --base embedded",
+            )
+    status = rest.status()
+    if status is None or status.state != "AVAILABLE":
+        raise RequestError(f"the version is gone after requests that were refused: {status or 'no answer'}")
