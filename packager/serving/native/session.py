@@ -10,7 +10,7 @@ from ctypes import POINTER
 from pathlib import Path
 from typing import Any
 
-from packager.serving.native.generated import generated
+from packager.serving.messages import message
 from packager.serving.native.library import Buffer, Output, Status, c_api
 from packager.serving.native.tensors import Tensor
 from packager.serving.status import invalid_argument
@@ -113,6 +113,5 @@ def _run_options(timeout_ms: int) -> Any:
     """Return RunOptions with a time limit, in a buffer that is never freed: the server knows few limits."""
     if not timeout_ms:
         return POINTER(Buffer)()
-    options = generated("core.protobuf.config_pb2").RunOptions(timeout_in_ms=timeout_ms)
-    serialised = options.SerializeToString()
+    serialised = message("RunOptions")(timeout_in_ms=timeout_ms).SerializeToString()
     return c_api().TF_NewBufferFromString(serialised, len(serialised))

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from packager.serving.messages import message
 from packager.serving.models.config import (
     ModelConfig,
     check_models,
     read_metrics_path,
     read_model_config,
 )
-from packager.serving.models.messages import message
 from packager.serving.models.policies import All, Latest, Specific
 from packager.serving.status import Code, StatusError
 

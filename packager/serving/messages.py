@@ -22,7 +22,7 @@ Fields = Mapping[str, tuple[int, str]]
 A type after ``oneof`` is an alternative to the others that are so marked.
 """
 
-_CONFIG: dict[str, Fields] = {
+_MESSAGES: dict[str, Fields] = {
     "FileSystemStoragePathSourceConfig": {},
     _POLICY: {
         "latest": (100, f"oneof {_POLICY}.Latest"),
@@ -54,6 +54,8 @@ _CONFIG: dict[str, Fields] = {
     },
     "PrometheusConfig": {"enable": (1, "bool"), "path": (2, "string")},
     "MonitoringConfig": {"prometheus_config": (1, "PrometheusConfig")},
+    # The part that is needed here of a message of TensorFlow's (config.proto)
+    "RunOptions": {"timeout_in_ms": (2, "int64")},
 }
 
 _ENUMS = {"ModelType": ("MODEL_TYPE_UNSPECIFIED", "TENSORFLOW", "OTHER")}
@@ -67,7 +69,7 @@ def _build() -> descriptor_pool.DescriptorPool:
         for number, value in enumerate(values):
             enum.value.add(name=value, number=number)
     messages: dict[str, DescriptorProto] = {}
-    for name, fields in _CONFIG.items():
+    for name, fields in _MESSAGES.items():
         parent, _, own_name = name.rpartition(".")
         into = messages[parent].nested_type if parent else file.message_type
         messages[name] = into.add(name=own_name)

@@ -1,0 +1,40 @@
+"""The small SavedModels, made once, and one server for all tests that only ask."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from embedded_server import EmbeddedServer, config_file, serving
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of model folders."""
+    folder = tmp_path_factory.mktemp("small_models")
+    program = Path(__file__).with_name("small_models.py")
+    made = subprocess.run([sys.executable, str(program), str(folder)], capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A server with all of them, every version, labels and CORS. Nobody changes anything about it."""
+    fields = [
+        f'name: "{model.name}" base_path: "{model}" model_version_policy {{ all {{}} }}'
+        + (' version_labels { key: "stable" value: 1 }' if model.name == "affine" else "")
+        for model in sorted(models.iterdir())
+        if model.name != "tagged"
+    ]
+    path = config_file(tmp_path_factory.mktemp("config") / "models.conf", *fields)
+    with serving(
+        model_config_file=path,
+        allow_version_labels_for_unavailable_models="true",
+        rest_api_enable_cors_support="true",
+    ) as server:
+        server.wait_until_ready()
+        yield server
