@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 from packager.errors import EngineUnavailableError, ImageNotFoundError, OutputError, UsageError
 from packager.progress import Report, info, say, silent, stage
 from packager.values import (
+    NO_LIMITS,
+    Budget,
     BuiltImage,
     Check,
     Conversion,
@@ -35,6 +37,7 @@ from packager.values import (
 
 if TYPE_CHECKING:
     from packager.engine import Engine
+    from packager.smoketest import Timeline
 
 PathLike = str | os.PathLike[str]
 NO_NAMES: Mapping[str, str] = {}
@@ -146,24 +149,48 @@ def smoke(
     timeout: float = 120,
     tolerance: float = 1e-5,
     port: int | None = None,
+    memory: int | None = None,
+    gpus: int | None = None,
+    budget: Budget = NO_LIMITS,
+    timeline: Timeline | None = None,
     report: Report = silent,
 ) -> SmokeReport:
     """Run ``target``, an image reference or a model folder, and compare its answers with the recorded ones.
 
     ``version`` is the highest one unless given, ``timeout`` seconds bound the wait for it, ``tolerance``
-    is absolute and relative. A folder is served by the embedded server as a local process. Raises a
-    SmokeError that tells the cause; nothing keeps running.
+    is absolute and relative. ``memory`` in bytes and ``gpus`` (-1: all) are what a container gets,
+    ``budget`` is what the server may cost, ``timeline`` is told the phases. A folder is served by the
+    embedded server as a local process. Raises a SmokeError that tells the cause; nothing keeps running.
     """
-    from packager.smoketest import smoke_folder, smoke_image
+    from packager.smoketest import Timeline, smoke_folder, smoke_image
 
+    timeline = timeline or Timeline()
     if Path(target).is_dir():
         return smoke_folder(
-            Path(target), version=version, timeout=timeout, tolerance=tolerance, port=port, report=report
+            Path(target),
+            version=version,
+            timeout=timeout,
+            tolerance=tolerance,
+            port=port,
+            budget=budget,
+            timeline=timeline,
+            report=report,
         )
     reference = _image_target(os.fspath(target))
+    timeline.begin("engine")
     with _docker() as engine:
         return smoke_image(
-            engine, reference, version=version, timeout=timeout, tolerance=tolerance, port=port, report=report
+            engine,
+            reference,
+            version=version,
+            timeout=timeout,
+            tolerance=tolerance,
+            port=port,
+            memory=memory,
+            gpus=gpus,
+            budget=budget,
+            timeline=timeline,
+            report=report,
         )
 
 

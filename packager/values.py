@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from packager.errors import UsageError
+from packager.errors import PackagerError, UsageError
 
 Shape = tuple[int | None, ...]
 """Dimensions of a tensor, ``None`` where a dimension is free."""
@@ -303,6 +303,33 @@ class Probe:
     max_difference: float
     predictions: tuple[Prediction, ...] = ()
     """The first few examples, output by output."""
+    differences: tuple[tuple[str, float], ...] = ()
+    """The largest absolute difference, output by output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleRequest:
+    """A prediction request as a client may send it: a recorded one, that the server answered right."""
+
+    signature: str
+    path: str
+    """``/v1/models/digits/versions/1:predict``."""
+    body: str
+    """JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestedImage:
+    """The image that a smoke test ran, as the engine describes it."""
+
+    id: str
+    references: tuple[str, ...]
+    """Tags, and references pinned by digest."""
+    platform: str
+    size: int
+    """Bytes."""
+    layers: tuple[str, ...]
+    """Digests of the uncompressed layers, the lowest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,7 +389,12 @@ class SmokeReport:
     steady_ms: tuple[float, ...] = ()
     """Latencies of one request after the other for a single example, once all had been asked."""
     memory_bytes: int | None = None
-    """The most that it was seen to use, files in the page cache aside; ``None`` where nothing tells."""
+    """What it used once all had been asked, files in the page cache aside; ``None`` where nothing tells."""
+    signatures: tuple[Signature, ...] = ()
+    """What the contract promises."""
+    examples: tuple[ExampleRequest, ...] = ()
+    """One request for each signature."""
+    image: TestedImage | None = None
 
     @property
     def max_difference(self) -> float:
@@ -384,6 +416,38 @@ class SmokeReport:
     def steady_p99_ms(self) -> float:
         """The latency that 99 % of the steady requests stay within."""
         return percentile(self.steady_ms, 99)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeSettings:
+    """How a smoke test is made."""
+
+    version: int | None = None
+    """The highest one where ``None``."""
+    timeout: float = 120
+    """Seconds for getting ready, and for each request."""
+    tolerance: float = 1e-5
+    """Absolute and relative."""
+    port: int | None = None
+    """A free one where ``None``."""
+    memory: int | None = None
+    """Bytes that a container may use."""
+    gpus: int | None = None
+    """How many GPUs a container gets; -1 are all."""
+    budget: Budget = NO_LIMITS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeOutcome:
+    """How one smoke test ended, well or not."""
+
+    target: str
+    base: str | None
+    """The base that the target was put on for the test, where it was."""
+    phases: tuple[Phase, ...]
+    """The last one is not ``ok`` where the test failed in it."""
+    report: SmokeReport | None
+    error: PackagerError | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -434,9 +498,17 @@ def check_version(version: int) -> int:
 
 
 def to_json(value: Any) -> Any:
-    """Turn a value object into what ``json.dumps`` takes: fields and properties, paths as text."""
+    """Turn a value or error into what ``json.dumps`` takes: fields and properties, paths as text."""
     if isinstance(value, ImageReference):
         return str(value)
+    if isinstance(value, PackagerError):
+        return {
+            "class": type(value).__name__,
+            "exit_code": value.exit_code,
+            "message": value.message,
+            "hint": value.hint,
+            "details": value.details,
+        }
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         properties = [name for name, member in vars(type(value)).items() if isinstance(member, property)]
         names = [*(field.name for field in dataclasses.fields(value)), *properties]

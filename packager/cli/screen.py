@@ -68,7 +68,7 @@ class Screen:
         """Tell ``error`` in the one way that all verbs tell errors, and leave with its exit code."""
         self.end_progress()
         if self._json:
-            typer.echo(json.dumps({"error": _as_json(error)}, indent=2))
+            typer.echo(json.dumps({"error": to_json(error)}, indent=2))
         self._line(f"[bold red]error:[/] {_plain(error.message)}")
         for line in (error.details or "").splitlines()[-DETAIL_LINES:]:
             self._line(f"  [dim]│[/] {_plain(line)}")
@@ -155,13 +155,3 @@ def _plain(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-def _as_json(error: PackagerError) -> dict[str, Any]:
-    return {
-        "class": type(error).__name__,
-        "exit_code": error.exit_code,
-        "message": error.message,
-        "hint": error.hint,
-        "details": error.details,
-    }

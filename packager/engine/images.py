@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -23,6 +23,10 @@ class EngineImage:
     user: str
     entrypoint: tuple[str, ...]
     exposed_ports: tuple[int, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Its config in the words of the OCI specification, without the history, which engines tell in part."""
+    layers: tuple[str, ...] = ()
+    """Digests of the uncompressed layers, the lowest first."""
 
     @property
     def platform(self) -> str:
@@ -45,4 +49,12 @@ class EngineImage:
             user=config.get("User") or "",
             entrypoint=tuple(config.get("Entrypoint") or ()),
             exposed_ports=tuple(sorted(int(port.split("/")[0]) for port in config.get("ExposedPorts") or ())),
+            config={
+                "os": inspection["Os"],
+                "architecture": inspection["Architecture"],
+                "variant": inspection.get("Variant"),
+                "config": config,
+                "rootfs": {"diff_ids": (inspection.get("RootFS") or {}).get("Layers") or []},
+            },
+            layers=tuple((inspection.get("RootFS") or {}).get("Layers") or ()),
         )

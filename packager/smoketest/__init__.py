@@ -2,5 +2,6 @@
 
 from packager.smoketest.running import running_folder, running_image
 from packager.smoketest.smoke import smoke_folder, smoke_image
+from packager.smoketest.timeline import Timeline
 
-__all__ = ["smoke_folder", "smoke_image", "running_folder", "running_image"]
+__all__ = ["smoke_folder", "smoke_image", "Timeline", "running_folder", "running_image"]

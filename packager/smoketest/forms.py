@@ -15,6 +15,7 @@ from typing import Any
 
 from packager.contract import Sample
 from packager.errors import RequestError, WrongAnswerError
+from packager.values import ExampleRequest
 
 _JSON_KINDS = "biuSU"
 """Kinds of numpy dtypes that TensorFlow Serving's JSON carries, besides floats of 32 and 64 bits."""
@@ -51,6 +52,18 @@ def forms_for(sample: Sample) -> tuple[Form, ...]:
         return ()
     has_rows = sample.batch > 0 and all(a.ndim > 0 and a.shape[0] == sample.batch for a in arrays)
     return (ROW, COLUMNAR) if has_rows else (COLUMNAR,)
+
+
+def example_requests(samples: Iterable[Sample], path: str) -> tuple[ExampleRequest, ...]:
+    """Return the smallest request for each signature, in row form where that can be, to send to ``path``."""
+    smallest: dict[str, Sample] = {}
+    for sample in sorted(samples, key=lambda sample: sample.batch):
+        if forms_for(sample):
+            smallest.setdefault(sample.signature, sample)
+    return tuple(
+        ExampleRequest(signature=key, path=path, body=forms_for(sample)[0].request(sample).decode())
+        for key, sample in smallest.items()
+    )
 
 
 def _instances(sample: Sample) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from packager import contract, labels
 from packager.contract import Contract
 from packager.errors import ImageNotFoundError, SmokeError
-from packager.values import ImageReference
+from packager.values import ImageReference, TestedImage
 
 if TYPE_CHECKING:
     from packager.engine import Container, Engine, EngineImage
@@ -46,6 +46,17 @@ def model_name(image: EngineImage) -> str:
 def base_path(image: EngineImage) -> str:
     """Return the path inside ``image`` that holds the version folders."""
     return f"{image.environment.get('MODEL_BASE_PATH') or '/models'}/{model_name(image)}"
+
+
+def described(image: EngineImage) -> TestedImage:
+    """Return what a report tells of ``image``."""
+    return TestedImage(
+        id=image.id,
+        references=(*image.tags, *image.repo_digests),
+        platform=image.platform,
+        size=image.size,
+        layers=image.layers,
+    )
 
 
 def versions_in(image: EngineImage, container: Container) -> dict[int, str]:

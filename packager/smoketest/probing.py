@@ -52,17 +52,18 @@ def _probe(rest: RestModel, sample: Sample, form: Form, tolerance: float) -> Pro
         document = rest.predict(body)
         latency = time.perf_counter() - started
         outputs = form.outputs(document, sample)
-        differences = [
-            compare(name, recorded, outputs[name], tolerance=tolerance)
+        differences = {
+            name: compare(name, recorded, outputs[name], tolerance=tolerance)
             for name, recorded in sample.outputs.items()
-        ]
+        }
     return Probe(
         signature=sample.signature,
         form=form.name,
         batch=sample.batch,
         latency_ms=latency * 1000,
-        max_difference=max(differences, default=0.0),
+        max_difference=max(differences.values(), default=0.0),
         predictions=tuple(_predictions(sample, outputs)),
+        differences=tuple(differences.items()),
     )
 
 

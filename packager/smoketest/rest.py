@@ -40,7 +40,8 @@ class RestModel:
     """Asks one version of a model; proxies of the environment are not for a server on this machine."""
 
     def __init__(self, url: str, *, model: str, version: int, timeout: float) -> None:
-        self.url = f"{url}/v1/models/{quote(model, safe='')}/versions/{version}"
+        self.path = f"/v1/models/{quote(model, safe='')}/versions/{version}"
+        self.url = f"{url}{self.path}"
         self._version = version
         self._timeout = timeout
         self._session = requests.Session()

@@ -82,7 +82,7 @@ def smoke_image(
         timeline.begin("clean-up")
     check_nothing_left(engine.labelled(RUN_LABEL, run[RUN_LABEL]))
     timeline.end()
-    return replace(tested, phases=timeline.phases)
+    return replace(tested, phases=timeline.phases, image=image.described(found))
 
 
 def smoke_folder(

@@ -13,6 +13,7 @@ from packager.progress import Report, say, silent
 from packager.smoketest.budget import check_budget
 from packager.smoketest.diagnosis import ended_while_asked
 from packager.smoketest.ending import check_end
+from packager.smoketest.forms import example_requests
 from packager.smoketest.logs import excerpt
 from packager.smoketest.metadata import check_signatures
 from packager.smoketest.probing import probe
@@ -74,6 +75,8 @@ class Trial:
             cold_start_s=ready + probes[0].latency_ms / 1000,
             steady_ms=steady,
             memory_bytes=server.memory_bytes(),
+            signatures=self.contract.signatures,
+            examples=example_requests(self.contract.samples, f"{rest.path}:predict"),
         )
         timeline.begin("budget")
         check_budget(tested, self.budget)
