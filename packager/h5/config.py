@@ -43,19 +43,13 @@ def _nested(name: str) -> Finding:
 
 
 def _too_deep(value: Json) -> bool:
-    level = [value]
+    level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(_DEEPEST):
-        level = [child for item in level for child in _children(item)]
+        below = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [child for children in below for child in children if isinstance(child, (dict, list))]
         if not level:
             return False
     return True
-
-
-def _children(value: Json) -> Iterator[Json]:
-    if isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, list):
-        yield from value
 
 
 class Node(NamedTuple):

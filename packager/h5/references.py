@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import builtins
+import functools
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from packager.h5.config import Json, Node, as_text
 from packager.h5.keras_names import FUNCTIONS, MARKERS, is_keras_class
@@ -23,6 +24,8 @@ _CLASS_MODULES = _FUNCTION_MODULES | frozenset(
     """.split()
 )
 """The parts of Keras that hold what a model is made of; others download, load, save and configure."""
+_INITIALIZERS = frozenset({"tensorflow.python.ops.init_ops", "tensorflow.python.ops.init_ops_v2"})
+"""Modules of TensorFlow whose classes tf_keras writes as initializers."""
 _NO_PARTS_OF_MODELS = frozenset({"deserialize", "get", "serialize"})
 _ACTIVATION_KEYS = ("activation", "recurrent_activation", "inner_activation")
 
@@ -37,8 +40,7 @@ class Origin(Enum):
     """From a module that the file names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(NamedTuple):
     """A class or function named in a config."""
 
     kind: str
@@ -64,8 +66,8 @@ def reference_in(node: Node, *, keras3: bool, supplied: Collection[str] = ()) ->
     else:
         kind, name = "class", as_text(node.value.get("registered_name")) or node.class_name
         names, origin = {name, node.class_name}, _class_origin(node.class_name, name, module, keras3=keras3)
-    origin = Origin.KERAS if names & set(supplied) else origin
-    return Reference(kind=kind, name=name, module=module, origin=origin)
+    origin = Origin.KERAS if names.intersection(supplied) else origin
+    return Reference(kind, name, module, origin)
 
 
 def unknown_activations(config: dict[str, Json]) -> list[str]:
@@ -78,6 +80,7 @@ def unknown_activations(config: dict[str, Json]) -> list[str]:
     ]
 
 
+@functools.lru_cache(maxsize=1024)
 def _function_origin(name: str, module: str | None) -> Origin:
     if module in (None, "builtins"):
         if name in FUNCTIONS:
@@ -88,6 +91,7 @@ def _function_origin(name: str, module: str | None) -> Origin:
     return Origin.KERAS if allowed else Origin.IMPORT
 
 
+@functools.lru_cache(maxsize=1024)
 def _class_origin(name: str, registered: str, module: str | None, *, keras3: bool) -> Origin:
     if module is not None and _keras_part(module) is None:
         return Origin.IMPORT
@@ -102,6 +106,8 @@ def _class_origin(name: str, registered: str, module: str | None, *, keras3: boo
 
 def _keras_part(module: str) -> str | None:
     """Return the part of Keras that a module belongs to (``layers``), ``None`` where it is not Keras'."""
+    if module in _INITIALIZERS:
+        return "initializers"
     root, *parts = (part for part in module.split(".") if part != "src")
     if root not in _KERAS:
         return None

@@ -60,10 +60,10 @@ def outside_source(path: str, properties: h5p.PropDCID) -> Finding | None:
 
 def describe(path: str, dataset: h5d.DatasetID, properties: h5p.PropDCID) -> StoredDataset:
     """Describe ``dataset``, whose data must be in the file itself."""
-    kind, shape = dataset.get_type(), dataset.shape or ()
+    shape, dtype = dataset.shape or (), dataset.dtype
     return StoredDataset(
-        weight=WeightDataset(path=path, shape=shape, dtype=_dtype_name(dataset, kind.dtype)),
-        size=math.prod(shape) * kind.get_size(),
+        weight=WeightDataset(path=path, shape=shape, dtype=_dtype_name(dataset, dtype)),
+        size=math.prod(shape) * dtype.itemsize,
         stored=dataset.get_storage_size(),
         filters=tuple(properties.get_filter(i)[0] for i in range(properties.get_nfilters())),
     )

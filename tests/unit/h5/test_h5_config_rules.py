@@ -236,6 +236,12 @@ def test_no_function_of_python_itself_passes_as_one_of_keras(tmp_path: Path) -> 
             "registered_name": "Functional",
         },
         {
+            "class_name": "Constant",
+            "module": "tensorflow.python.ops.init_ops_v2",
+            "config": {"value": 1.0},
+            "registered_name": "Constant",
+        },
+        {
             "class_name": "DTypePolicy",
             "module": "keras",
             "config": {"name": "float32"},
