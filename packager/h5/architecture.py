@@ -100,9 +100,12 @@ def model_outputs(config: dict[str, Json]) -> tuple[str, ...]:
 
 
 def _tensor_layers(value: Json) -> list[str]:
-    """Return the layer names in ``["a", 0, 0]``, lists and objects of such (Keras 3), however nested."""
+    """Return the layer names in ``["a", 0, 0]``, lists and objects of such, however nested.
+
+    Keras takes the tensors of an object in the order of its sorted keys.
+    """
     if isinstance(value, dict):
-        return list(_flatten(value.values()))
+        return list(_flatten(value[key] for key in sorted(value)))
     items = as_list(value)
     if len(items) == 3 and isinstance(items[0], str) and isinstance(items[1], int):
         return [as_text(items[0])]
