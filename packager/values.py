@@ -248,11 +248,16 @@ class BuiltImage:
     """An image that was built around one or more servable versions."""
 
     reference: ImageReference
-    image_id: str | None
-    """The engine's ID (digest of the image config), ``None`` for a layout on disk."""
+    image_id: str
+    """Digest of the image's config, which engines call it by."""
+    in_engine: bool
+    """Whether the engine holds it under that reference."""
     digest: str | None
-    """Digest of the manifest, where the image has one: in a layout, or after a push."""
+    """Digest of the manifest, where the image has one: in a layout, or in a registry."""
     layout: Path | None
+    tarball: Path | None
+    pushed: bool
+    """Whether the registry holds it under that reference."""
     base: str
     """The base as it was resolved: a reference pinned by digest, or an image ID."""
     base_kind: str
@@ -315,11 +320,11 @@ class ExampleRequest:
     path: str
     """``/v1/models/digits/versions/1:predict``."""
     body: str
-    """JSON."""
+    """JSON, cut off and ending in ``…`` where it is long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestedImage:
+class ImageFacts:
     """The image that a smoke test ran, as the engine describes it."""
 
     id: str
@@ -394,7 +399,7 @@ class SmokeReport:
     """What the contract promises."""
     examples: tuple[ExampleRequest, ...] = ()
     """One request for each signature."""
-    image: TestedImage | None = None
+    image: ImageFacts | None = None
 
     @property
     def max_difference(self) -> float:

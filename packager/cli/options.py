@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -56,6 +57,10 @@ OciLayout = Annotated[
     Path | None,
     typer.Option("--oci-layout", metavar="DIR", help="Write the image as an OCI layout into this folder."),
 ]
+Tarball = Annotated[
+    Path | None,
+    typer.Option("--tarball", metavar="FILE", help="Write the image into this file, for `docker load`."),
+]
 Timeout = Annotated[
     float, typer.Option("--timeout", metavar="S", help="Seconds until the model must be ready.")
 ]
@@ -75,3 +80,36 @@ def parse_renames(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
             )
         names[old] = new
     return names
+
+
+def parse_size(text: str | None, option: str) -> int | None:
+    """Parse a number of bytes such as ``512MB``, or raise UsageError; units are decimal, ``MiB`` is not."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?b?)", text.strip().lower())
+    if match is None:
+        raise UsageError(f"invalid {option} {text!r}", hint=f"write a size: {option} 512MB")
+    unit = match[2].rstrip("b")
+    return int(float(match[1]) * (1024 if unit.endswith("i") else 1000) ** " kmg".index(unit[:1] or " "))
+
+
+def parse_latencies(limits: Sequence[str] | None, option: str) -> tuple[tuple[float, float], ...]:
+    """Parse limits such as ``p99=50ms`` into percentiles and milliseconds, or raise UsageError."""
+    parsed = []
+    for limit in limits or ():
+        match = re.fullmatch(r"p(\d+(?:\.\d+)?)=(\d+(?:\.\d+)?)(ms|s)", limit.strip().lower())
+        if match is None:
+            raise UsageError(f"invalid {option} {limit!r}", hint=f"{option} p99=50ms")
+        parsed.append((float(match[1]), float(match[2]) * (1000 if match[3] == "s" else 1)))
+    return tuple(parsed)
+
+
+def parse_gpus(text: str | None) -> int | None:
+    """Parse a number of GPUs, ``all`` as -1, or raise UsageError."""
+    if text is None:
+        return None
+    if text == "all":
+        return -1
+    if not text.isdecimal() or int(text) == 0:
+        raise UsageError(f"invalid --gpus {text!r}", hint="--gpus all, or how many: --gpus 1")
+    return int(text)

@@ -21,6 +21,10 @@ _JSON_KINDS = "biuSU"
 """Kinds of numpy dtypes that TensorFlow Serving's JSON carries, besides floats of 32 and 64 bits."""
 
 
+_EXAMPLE_LENGTH = 2000
+"""Characters of a request that is shown; the whole of an image's would be megabytes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """One way to put a sample into JSON and to read the answer."""
@@ -61,9 +65,15 @@ def example_requests(samples: Iterable[Sample], path: str) -> tuple[ExampleReque
         if forms_for(sample):
             smallest.setdefault(sample.signature, sample)
     return tuple(
-        ExampleRequest(signature=key, path=path, body=forms_for(sample)[0].request(sample).decode())
+        ExampleRequest(
+            signature=key, path=path, body=_shortened(forms_for(sample)[0].request(sample).decode())
+        )
         for key, sample in smallest.items()
     )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _EXAMPLE_LENGTH else f"{text[:_EXAMPLE_LENGTH]} …"
 
 
 def _instances(sample: Sample) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from packager import contract, labels
 from packager.contract import Contract
 from packager.errors import ImageNotFoundError, SmokeError
-from packager.values import ImageReference, TestedImage
+from packager.values import ImageFacts, ImageReference
 
 if TYPE_CHECKING:
     from packager.engine import Container, Engine, EngineImage
@@ -48,9 +48,9 @@ def base_path(image: EngineImage) -> str:
     return f"{image.environment.get('MODEL_BASE_PATH') or '/models'}/{model_name(image)}"
 
 
-def described(image: EngineImage) -> TestedImage:
+def described(image: EngineImage) -> ImageFacts:
     """Return what a report tells of ``image``."""
-    return TestedImage(
+    return ImageFacts(
         id=image.id,
         references=(*image.tags, *image.repo_digests),
         platform=image.platform,

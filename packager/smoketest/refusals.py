@@ -16,8 +16,8 @@ _NONSENSE = {
 
 def check_refusals(rest: RestModel, *, report: Report = silent) -> None:
     """Raise RequestError unless nonsense is answered with 4xx and the version stays AVAILABLE."""
+    say(report, "sending requests that have to be refused")
     for what, body in _NONSENSE.items():
-        say(report, f"sending {what}")
         reply = rest.reply(body)
         if not 400 <= reply.status_code < 500:
             raise RequestError(
