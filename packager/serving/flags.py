@@ -61,8 +61,8 @@ class Flag:
 
 
 FLAGS = (
-    Flag("port", 8500, "TCP port for the gRPC API; 0 is none"),
-    Flag("grpc_socket_path", "", "path of a UNIX socket for the gRPC API"),
+    Flag("port", 8500, "TCP port for the gRPC API; 0 is none", heeded=False),
+    Flag("grpc_socket_path", "", "path of a UNIX socket for the gRPC API", heeded=False),
     Flag("rest_api_port", 0, "TCP port for the REST API, another than --port; 0 is none"),
     Flag("rest_api_address", "", "address for the REST API; empty is all addresses (not a flag of upstream)"),
     Flag("rest_api_num_threads", 4 * (os.cpu_count() or 1), "threads that answer REST requests"),
@@ -86,26 +86,38 @@ FLAGS = (
     ),
     Flag("flush_filesystem_caches", True, "drop file caches after loading", heeded=False),
     Flag("saved_model_tags", "serve", "comma-separated tags of the graph to load from a SavedModel"),
-    Flag("enable_model_warmup", True, "replay the recorded requests of a version when it is loaded"),
-    Flag("num_request_iterations_for_warmup", 0, "how often to replay each of them"),
+    Flag(
+        "enable_model_warmup",
+        True,
+        "replay the recorded requests of a version when it is loaded",
+        heeded=False,
+    ),
+    Flag("num_request_iterations_for_warmup", 0, "how often to replay each of them", heeded=False),
     Flag(
         "enable_signature_method_name_check",
         False,
         "make classify and regress check a signature's method_name",
     ),
-    Flag("enable_batching", False, "run requests in batches"),
-    Flag("batching_parameters_file", "", "file with BatchingParameters as protobuf text"),
+    Flag("enable_batching", False, "run requests in batches", heeded=False),
+    Flag("batching_parameters_file", "", "file with BatchingParameters as protobuf text", heeded=False),
     Flag(
         "enable_per_model_batching_parameters", False, "read batching parameters of each model", heeded=False
     ),
-    Flag("monitoring_config_file", "", "file with a MonitoringConfig as protobuf text"),
-    Flag("ssl_config_file", "", "file with an SSLConfig as protobuf text, for the gRPC API"),
+    Flag("monitoring_config_file", "", "file with a MonitoringConfig as protobuf text", heeded=False),
+    Flag("ssl_config_file", "", "file with an SSLConfig as protobuf text, for the gRPC API", heeded=False),
     Flag("use_alts_credentials", False, "use Google ALTS credentials", heeded=False),
-    Flag("grpc_channel_arguments", "", "comma-separated arguments of the gRPC server, name=value"),
-    Flag("grpc_max_threads", 4 * (os.cpu_count() or 1), "threads that answer gRPC requests"),
-    Flag("enable_grpc_healthcheck_service", False, "serve the standard gRPC health service"),
+    Flag(
+        "grpc_channel_arguments", "", "comma-separated arguments of the gRPC server, name=value", heeded=False
+    ),
+    Flag("grpc_max_threads", 4 * (os.cpu_count() or 1), "threads that answer gRPC requests", heeded=False),
+    Flag("enable_grpc_healthcheck_service", False, "serve the standard gRPC health service", heeded=False),
     Flag("enable_profiler", True, "serve the profiler service", heeded=False),
-    Flag("enable_serialization_as_tensor_content", False, "answer gRPC predictions with tensor_content"),
+    Flag(
+        "enable_serialization_as_tensor_content",
+        False,
+        "answer gRPC predictions with tensor_content",
+        heeded=False,
+    ),
     Flag("tensorflow_session_parallelism", 0, "threads of a session; 0 is chosen by TensorFlow", bits=64),
     Flag(
         "tensorflow_intra_op_parallelism",

@@ -185,9 +185,12 @@ class Keeper:
 
     def _unload_version(self, version: Version) -> None:
         servable, version.servable = version.servable, None
-        if servable:
-            servable.close()
-        log.info("Done unloading servable version %s", version)
+        try:
+            if servable:
+                servable.close()
+            log.info("Done unloading servable version %s", version)
+        except StatusError as error:
+            log.error("Servable %s cannot be unloaded: %s", version, error)
         with self._changed:
             self._enter(version, State.END)
             self._unload_stale(version.model)

@@ -88,11 +88,13 @@ class Session:
     def close(self) -> None:
         """Free the session and its graph. No run may be under way."""
         api = c_api()
-        with Status() as status:
-            api.TF_CloseSession(self._handle, status)
-        with Status() as status:
-            api.TF_DeleteSession(self._handle, status)
-        api.TF_DeleteGraph(self._graph)
+        try:
+            with Status() as status:
+                api.TF_CloseSession(self._handle, status)
+        finally:
+            with Status() as status:
+                api.TF_DeleteSession(self._handle, status)
+            api.TF_DeleteGraph(self._graph)
 
 
 @contextmanager

@@ -33,6 +33,8 @@ BODY_SECONDS = 30.0
 """How long a body may make no progress."""
 WRITE_SECONDS = 60.0
 """How long a client may leave an answer unread."""
+LINGER_SECONDS = 5.0
+"""How long a client that was refused may go on sending before it must have read why."""
 _SWEEP_SECONDS = 1.0
 
 _METHODS = frozenset(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"))
@@ -104,6 +106,8 @@ class _Connection(asyncio.Protocol):
         self._working = False
         self._refusal: Answer | None = None
         """What the client gets, after its answers, for sending what cannot be read."""
+        self._full = False
+        """Whether the client has to read before it gets more answers."""
         self._closed = False
         self._deadline = math.inf
         """When to give up on the client, by the monotonic clock."""
@@ -128,9 +132,9 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - as asyncio calls it
         self._closed = True
-        self._server.buffered -= self._body_bytes + sum(len(request.body) for request, _ in self._waiting)
+        self._server.buffered -= sum(len(request.body) for request, _ in self._waiting)
         self._waiting.clear()
-        self._start_request()
+        self._drop_request()
         self._server.forget(self)
 
     def data_received(self, data: bytes) -> None:
@@ -195,7 +199,7 @@ class _Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Have the next request answered by a thread; where there is none, read on."""
-        if self._working or self._closed:
+        if self._working or self._closed or self._full:
             return
         if self._waiting:
             self._working = True
@@ -233,14 +237,36 @@ class _Connection(asyncio.Protocol):
         head = "\r\n".join((*lines, "\r\n")).encode("latin-1")
         self._transport.write(head + answer.body if with_body else head)
         if headers.get("Connection") == "close":
-            self._closed = True
+            self._finish()
+
+    def _finish(self) -> None:
+        """Send no more. A client that is still sending is heard out, or it might not read the answer."""
+        self._closed = True
+        if self._refusal and self._transport.can_write_eof():
+            self._expect_within(LINGER_SECONDS)
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        else:
             self._transport.close()
 
     def _refuse(self, status: int) -> None:
         """Read no more; send an error once the requests before are answered, and close."""
         if self._refusal is None:
             self._refusal = html_error(status, _REASONS[status])
+            self._drop_request()
             self._go_on()
+
+    def _drop_request(self) -> None:
+        """Forget the request that is being read."""
+        self._server.buffered -= self._body_bytes
+        self._start_request()
+
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._go_on()
 
     def expired(self, now: float) -> bool:
         """Tell whether the client took too long; as long as it reads its answers it does not."""
@@ -252,7 +278,7 @@ class _Connection(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """Close the connection unless a request on it is being read or answered."""
-        if not (self._working or self._waiting or self._in_body or self._header_bytes):
+        if self._closed or not (self._working or self._waiting or self._in_body or self._header_bytes):
             self._transport.close()
 
     def abort(self) -> None:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ from packager.serving.rest.api import Answer, Request
 from packager.serving.rest.http import HttpServer
 from packager.serving.sockets import bind
 
-SILENCE = 0.4
+SILENCE = 0.3
 """Seconds without a byte after which a server has nothing more to say."""
 
 GET = b"GET /v1/x HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -29,7 +30,7 @@ GET = b"GET /v1/x HTTP/1.1\r\nHost: a\r\n\r\n"
 def echo(request: Request) -> Answer:
     """Answer with the request; ``/slow`` takes a while, ``/big`` is more than a socket holds."""
     if request.path.startswith("/slow"):
-        time.sleep(0.3)
+        time.sleep(0.1)
     if request.path == "/big":
         return Answer(200, {}, b"x" * 20_000_000)
     text = f"{request.method} {request.path} ".encode() + request.body
@@ -39,10 +40,10 @@ def echo(request: Request) -> Answer:
 class Running:
     """An HTTP server on a loopback port, in a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         bound = bind("127.0.0.1", 0)
         self.port = bound.getsockname()[1]
-        self.loop = asyncio.new_event_loop()
+        self.loop = loop
         self.server = asyncio.run_coroutine_threadsafe(self._start(bound), self._run()).result(10)
 
     def _run(self) -> asyncio.AbstractEventLoop:
@@ -65,7 +66,7 @@ class Running:
 
 @pytest.fixture
 def running() -> Iterator[Running]:
-    running = Running()
+    running = Running(uvloop.new_event_loop())
     yield running
     running.drain(0)
 
@@ -93,6 +94,13 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.005)
+
+
+def test_it_runs_on_plain_asyncio_too() -> None:
+    running = Running(asyncio.new_event_loop())
+    assert exchange(running, GET).startswith(b"HTTP/1.1 200 OK")
+    assert exchange(running, b"nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 Bad Request")
+    running.drain()
 
 
 def test_requests_on_one_connection_are_answered_in_turn(running: Running) -> None:
@@ -198,6 +206,37 @@ def test_a_body_that_grows_too_large_is_refused(running: Running, monkeypatch: p
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
+def test_a_client_that_is_refused_may_finish_sending(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "MAX_BODY_BYTES", 1000)
+    with running.connect() as client:
+        client.sendall(b"POST /v1/x HTTP/1.1\r\nContent-Length: 8000000\r\n\r\n")
+        client.sendall(b"x" * 8_000_000)
+        assert client.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_client_that_is_refused_and_goes_on_is_dropped(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "LINGER_SECONDS", 0.1)
+    with running.connect() as client:
+        client.sendall(b"nonsense\r\n\r\n")
+        eventually(lambda: len(running.server.connections) == 1)
+        eventually(lambda: not running.server.connections)
+
+
+def test_answers_that_nobody_reads_are_not_piled_up(running: Running) -> None:
+    with running.connect() as client:
+        client.sendall(GET.replace(b"/v1/x", b"/big") * 50)
+        time.sleep(1)
+        [connection] = running.server.connections
+        assert connection._transport.get_write_buffer_size() <= 21_000_000
+        received = 0
+        while received < 50 * 20_000_000:
+            received += len(client.recv(1 << 22))
+
+
 def test_all_bodies_together_are_bounded(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "MAX_BUFFERED_BYTES", 1000)
     start = b"POST /v1/x HTTP/1.1\r\nContent-Length: 800\r\n\r\n"
@@ -244,8 +283,9 @@ def test_clients_that_stop_are_dropped(
 def test_a_header_that_trickles_in_is_dropped(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server_module, "HEADER_SECONDS", 0.5)
     with running.connect() as client, pytest.raises(OSError, match=r"reset|pipe"):
+        client.sendall(b"GET /v1/x HTTP/1.1\r\n")
         for _ in range(100):
-            client.sendall(b"X")
+            client.sendall(b"A: b\r\n")
             time.sleep(0.05)
 
 
