@@ -6,14 +6,18 @@ Keras splits a list of names that exceeds the 64 KiB of an object header over ``
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
-from h5py import h5a, h5g, h5t
+from h5py import h5a, h5d, h5f, h5g, h5t
 
 from packager.errors import ModelFileError
 
 READ_ERRORS = (OSError, RuntimeError, LookupError, ValueError, TypeError, ArithmeticError)
 """What h5py raises where libhdf5 cannot read something."""
+
+Location: TypeAlias = h5f.FileID | h5g.GroupID | h5d.DatasetID
+"""What has attributes; a file stands for its root group."""
 
 _LIMIT = 32 * 2**20
 """Bytes of one attribute; real architectures take up to some 5 MiB."""
@@ -24,19 +28,19 @@ def decode(raw: bytes) -> str:
     return raw.decode("utf-8", "backslashreplace")
 
 
-def read_text(group: h5g.GroupID, name: str) -> str | None:
+def read_text(place: Location, name: str) -> str | None:
     """Return the text of an attribute, chunks joined, ``None`` where there is none."""
-    texts = read_texts(group, name)
+    texts = read_texts(place, name)
     return None if texts is None else "".join(texts)
 
 
-def read_texts(group: h5g.GroupID, name: str) -> tuple[str, ...] | None:
+def read_texts(place: Location, name: str) -> tuple[str, ...] | None:
     """Return the texts of an attribute, ``None`` where there is none. Raises ModelFileError."""
-    if (texts := _read(group, name)) is not None:
+    if (texts := _read(place, name)) is not None:
         return texts
     chunks: list[str] = []
     number, room = 0, _LIMIT
-    while (texts := _read(group, f"{name}{number}")) is not None:
+    while (texts := _read(place, f"{name}{number}")) is not None:
         chunks += texts
         number += 1
         room -= sum(map(len, texts))
@@ -45,11 +49,11 @@ def read_texts(group: h5g.GroupID, name: str) -> tuple[str, ...] | None:
     return tuple(chunks) if number else None
 
 
-def _read(group: h5g.GroupID, name: str) -> tuple[str, ...] | None:
+def _read(place: Location, name: str) -> tuple[str, ...] | None:
     try:
-        if not h5a.exists(group, name.encode()):
+        if not h5a.exists(place, name.encode()):
             return None
-        attribute = h5a.open(group, name.encode())
+        attribute = h5a.open(place, name.encode())
         shape, dtype = attribute.shape, attribute.dtype
         if shape is None:
             return ()

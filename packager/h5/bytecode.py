@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from packager.h5.rules import printable, quote
+from packager.h5.rules import printable, quote, shorten
 
 _LARGEST = 2**20
 _DEEPEST = 30
@@ -70,7 +70,7 @@ def describe_bytecode(text: str) -> str:
     plain = [quote(c) if isinstance(c, str) else repr(c) for c in bytecode.constants if _is_plain(c)]
     if plain:
         told.append(f"constants {', '.join(plain[:8])}")
-    return f"Python {bytecode.python} bytecode ({printable(', '.join(told))})"
+    return f"Python {bytecode.python} bytecode ({printable(shorten(', '.join(told)))})"
 
 
 def _is_plain(constant: object) -> bool:

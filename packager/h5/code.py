@@ -78,10 +78,9 @@ def _named_function(node: Node) -> str:
 
 
 def _bytecode(node: Node, below: str, stored: Json) -> Finding:
-    text = as_text(stored) or as_text(next(iter(as_list(stored)), ""))
-    return rules.LAMBDA.at(
-        node.path + below, f"layer {quote(node.layer)} holds {describe_bytecode(text)}; it was not executed"
-    )
+    text = stored if isinstance(stored, str) else next(iter(as_list(stored)), "")
+    what = describe_bytecode(text) if isinstance(text, str) else "Python bytecode"
+    return rules.LAMBDA.at(node.path + below, f"layer {quote(node.layer)} holds {what}; it was not executed")
 
 
 def _tensorflow_findings(node: Node) -> Iterator[Finding]:

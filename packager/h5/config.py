@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from packager.h5 import rules
+from packager.h5.rules import printable
 from packager.values import Finding
 
 Json = Any
@@ -95,9 +96,8 @@ def as_list(value: Json) -> list[Json]:
 
 
 def as_text(value: Json) -> str:
-    """Return ``value`` if it is a string, made encodable, else an empty one."""
-    # JSON can spell half of a surrogate pair, which nothing could write out again.
-    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else ""
+    """Return ``value`` if it is a string, made printable, else an empty one."""
+    return printable(value) if isinstance(value, str) else ""
 
 
 def config_of(entry: Json) -> dict[str, Json]:

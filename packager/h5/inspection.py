@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from pathlib import Path
 
 import h5py
-from h5py import h5g
 
 from packager.errors import ModelFileError, WeightsOnlyError
 from packager.h5.architecture import model_inputs, model_layers, model_outputs
@@ -19,7 +17,6 @@ from packager.h5.confinement import confined
 from packager.h5.container import check_container
 from packager.h5.model import MOST_FINDINGS, Model, read_model
 from packager.h5.objects import Contents, survey
-from packager.h5.rules import printable
 from packager.h5.weights import (
     ListedWeights,
     layer_names_root,
@@ -63,8 +60,8 @@ def _patience(status: os.stat_result) -> float:
 
 
 def _read_model_config(path: Path) -> dict[str, Json]:
-    with _opened(path) as root:
-        text = read_text(root, "model_config")
+    with _open(path) as file:
+        text = read_text(file.id, "model_config")
     if text is None:
         raise WeightsOnlyError(
             f"{os.fspath(path)!r} holds no architecture",
@@ -76,12 +73,9 @@ def _read_model_config(path: Path) -> dict[str, Json]:
     return config
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[h5g.GroupID]:
-    """Open the root group of an HDF5 file."""
+def _open(path: Path) -> h5py.File:
     try:
-        file = h5py.File(path, "r")
-        root = h5g.open(file.id, b"/")
+        return h5py.File(path, "r")
     except BlockingIOError as error:
         raise ModelFileError(
             f"{os.fspath(path)!r} is open for writing elsewhere", hint="wait until it is written, or copy it"
@@ -90,44 +84,37 @@ def _opened(path: Path) -> Iterator[h5g.GroupID]:
         raise ModelFileError(
             f"{os.fspath(path)!r} is damaged: {error}", hint="copy or download it again"
         ) from error
-    with file:
-        yield root
 
 
 def _inspect(path: Path, size: int, supplied: Collection[str]) -> Inspection:
-    with _opened(path) as root:
-        contents = survey(root, size)
-        if not contents.datasets and not contents.findings and read_text(root, "model_config") is None:
+    with _open(path) as file:
+        contents = survey(file.id, size)
+        version = _recorded(contents, "keras_version")
+        model = read_model(contents, version, supplied)
+        if not contents.datasets and not contents.findings and model is None:
             raise ModelFileError(
-                f"{os.fspath(path)!r} is an HDF5 file with nothing in it", hint="save it again"
+                f"{os.fspath(path)!r} is an HDF5 file with nothing in it", hint="save the model again"
             )
-        return _describe(path, size, contents, supplied)
+        kind, layers, missing = _kind_and_layers(contents, model)
+        findings = [*contents.findings, *missing, *(model.findings if model else ())]
+        return Inspection(
+            path=path,
+            size=size,
+            kind=kind,
+            keras_version=version or ("3.x" if model and model.keras3 else None),
+            backend=_recorded(contents, "backend"),
+            model_class=(as_text(model.config.get("class_name")) or None) if model else None,
+            layers=layers,
+            inputs=model_inputs(model.config) if model else (),
+            outputs=model_outputs(model.config) if model else (),
+            custom_classes=model.custom if model else (),
+            findings=tuple(sorted(findings, key=_by_severity)[:MOST_FINDINGS]),
+        )
 
 
-def _describe(path: Path, size: int, contents: Contents, supplied: Collection[str]) -> Inspection:
-    version = _attribute(contents, "keras_version")
-    model = read_model(contents, version, supplied)
-    kind, layers, missing = _kind_and_layers(contents, model)
-    findings = [*contents.findings, *missing, *(model.findings if model else ())]
-    return Inspection(
-        path=path,
-        size=size,
-        kind=kind,
-        keras_version=version or ("3.x" if model and model.keras3 else None),
-        backend=_attribute(contents, "backend"),
-        model_class=(as_text(model.config.get("class_name")) or None) if model else None,
-        layers=layers,
-        inputs=model_inputs(model.config) if model else (),
-        outputs=model_outputs(model.config) if model else (),
-        custom_classes=model.custom if model else (),
-        findings=tuple(sorted(findings, key=_by_severity)[:MOST_FINDINGS]),
-    )
-
-
-def _attribute(contents: Contents, name: str) -> str | None:
+def _recorded(contents: Contents, name: str) -> str | None:
     """Return what the file records: on the root, or (saved by tf.keras) with the weights."""
-    text = contents.text("/", name) or contents.text("/model_weights", name)
-    return printable(text) if text else None
+    return contents.name("/", name) or contents.name("/model_weights", name)
 
 
 def _by_severity(finding: Finding) -> int:

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from h5py import h5d, h5g, h5l, h5o
+from h5py import h5d, h5f, h5g, h5l, h5o
 
 from packager.h5 import rules
 from packager.h5.attributes import READ_ERRORS, decode, read_text, read_texts
-from packager.h5.rules import quote
+from packager.h5.rules import printable, quote
 from packager.h5.storage import StoredDataset, describe, outside_source, size_findings, total_findings
 from packager.values import Finding, WeightDataset
 
@@ -30,15 +30,21 @@ class Contents:
         """Return an attribute's text, ``None`` where there is no such group or attribute."""
         return read_text(self.groups[group], attribute) if group in self.groups else None
 
-    def texts(self, group: str, attribute: str) -> tuple[str, ...] | None:
-        """Return an attribute's texts, ``None`` where there is no such group or attribute."""
-        return read_texts(self.groups[group], attribute) if group in self.groups else None
+    def name(self, group: str, attribute: str) -> str | None:
+        """Return the name in an attribute, printable as all names here are."""
+        text = self.text(group, attribute)
+        return printable(text) if text else None
+
+    def names(self, group: str, attribute: str) -> tuple[str, ...] | None:
+        """Return the names in an attribute, ``None`` where there is no such group or attribute."""
+        texts = read_texts(self.groups[group], attribute) if group in self.groups else None
+        return None if texts is None else tuple(map(printable, texts))
 
 
-def survey(root: h5g.GroupID, file_size: int) -> Contents:
-    """Follow the hard links from ``root`` and return what they lead to, with findings on the way."""
+def survey(file: h5f.FileID, file_size: int) -> Contents:
+    """Follow the hard links from the root and return what they lead to, with findings on the way."""
     walk = _Walk(file_size)
-    walk.run(root)
+    walk.run(file)
     walk.contents.findings.extend(total_findings(walk.stored, file_size))
     return walk.contents
 
@@ -60,8 +66,9 @@ class _Walk:
         self._paths: dict[int, str] = {}
         self._pending: list[tuple[str, h5g.GroupID]] = []
 
-    def run(self, root: h5g.GroupID) -> None:
+    def run(self, file: h5f.FileID) -> None:
         try:
+            root = h5g.open(file, b"/")
             self._paths[h5o.get_info(root).addr] = "/"
         except READ_ERRORS as error:
             self._find(rules.DAMAGED.at("/", f"the root group cannot be read: {error}"))
@@ -79,7 +86,7 @@ class _Walk:
             self._find(rules.TOO_MANY_OBJECTS.at(path, f"groups nested more than {_DEEPEST} deep"))
             return
         for link in self._links(path, group):
-            child = f"{path.rstrip('/')}/{decode(link.name)}"
+            child = f"{path.rstrip('/')}/{printable(decode(link.name))}"
             try:
                 self._follow(child, group, link)
             except READ_ERRORS as error:

@@ -58,8 +58,7 @@ def reference_in(node: Node, *, keras3: bool, supplied: Collection[str] = ()) ->
     """
     if not node.class_name or node.class_name in MARKERS:
         return None
-    module = node.value.get("module")
-    module = None if module is None else str(module)
+    module = str(node.value.get("module") or "") or None
     if node.class_name == "function":
         kind, name = "function", as_text(node.value["config"])
         names, origin = {name}, _function_origin(name, module)
@@ -108,7 +107,7 @@ def _keras_part(module: str) -> str | None:
     """Return the part of Keras that a module belongs to (``layers``), ``None`` where it is not Keras'."""
     if module in _INITIALIZERS:
         return "initializers"
-    root, *parts = (part for part in module.split(".") if part != "src")
-    if root not in _KERAS:
+    parts = [part for part in module.split(".") if part != "src"]
+    if not parts or parts[0] not in _KERAS:
         return None
-    return parts[0] if parts else ""
+    return parts[1] if len(parts) > 1 else ""

@@ -21,17 +21,23 @@ class Rule:
 
     def at(self, path: str, message: str) -> Finding:
         """Return the finding of this rule at ``path``."""
-        return Finding(rule=self.id, severity=self.severity, path=printable(path), message=message)
+        return Finding(
+            rule=self.id, severity=self.severity, path=printable(shorten(path)), message=printable(message)
+        )
 
 
 def quote(text: str) -> str:
     """Quote ``text`` from a file: printable, and not longer than a line."""
-    return repr(text if len(text) <= 100 else f"{text[:100]}…")
+    return repr(shorten(text, 100))
+
+
+def shorten(text: str, limit: int = 300) -> str:
+    """Cut ``text`` where it is longer than anyone would read."""
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def printable(text: str) -> str:
     """Return ``text`` from a file without what a terminal would take for a command."""
-    text = text if len(text) <= 300 else f"{text[:300]}…"
     return text if text.isprintable() else repr(text)[1:-1]
 
 

@@ -28,7 +28,7 @@ class ListedWeights:
 
 def layer_names_root(contents: Contents) -> str | None:
     """Return the group whose attribute ``layer_names`` lists the layers, ``None`` where none does."""
-    groups = (group for group in ("/model_weights", "/") if contents.texts(group, "layer_names") is not None)
+    groups = (group for group in ("/model_weights", "/") if contents.names(group, "layer_names") is not None)
     return next(groups, None)
 
 
@@ -36,9 +36,9 @@ def listed_weights(contents: Contents, root: str) -> ListedWeights:
     """Return the weights that ``layer_names`` and each layer's ``weight_names`` list below ``root``."""
     layers: dict[str, tuple[WeightDataset, ...]] = {}
     missing: list[Finding] = []
-    for layer in [*(contents.texts(root, "layer_names") or ()), _TOP_LEVEL]:
+    for layer in [*(contents.names(root, "layer_names") or ()), _TOP_LEVEL]:
         group = _join(root, layer)
-        names = contents.texts(group, "weight_names") or ()
+        names = contents.names(group, "weight_names") or ()
         paths = [_join(group, name) for name in names]
         layers[layer] = tuple(contents.datasets[path] for path in paths if path in contents.datasets)
         for path in paths:
@@ -137,7 +137,7 @@ def _keras3_name(contents: Contents, group: str) -> str:
     parts = group.split("/")
     ends = [place + 2 for place, part in enumerate(parts) if part in _KERAS3_FOLDERS] or [len(parts)]
     groups = ["/".join(parts[:end]) for end in ends]
-    return "/".join(contents.text(_join(g, "vars"), "name") or g.rpartition("/")[2] or "/" for g in groups)
+    return "/".join(contents.name(_join(g, "vars"), "name") or g.rpartition("/")[2] or "/" for g in groups)
 
 
 def summarize_raw(contents: Contents) -> tuple[LayerSummary, ...]:

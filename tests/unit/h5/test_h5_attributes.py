@@ -22,7 +22,7 @@ def file(tmp_path: Path) -> Any:
 
 def text_of(file: h5py.File, value: Any, **options: Any) -> str | None:
     file.attrs.create("told", value, **options)
-    return read_text(file["/"].id, "told")
+    return read_text(file.id, "told")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_every_spelling_of_a_text(file: h5py.File, value: Any) -> None:
 
 
 def test_what_is_no_text_is_none_or_empty(file: h5py.File) -> None:
-    assert read_text(file["/"].id, "told") is None
+    assert read_text(file.id, "told") is None
     assert text_of(file, h5py.Empty("S10")) == ""
     assert text_of(file, np.array([])) == ""
     assert text_of(file, 3.5) == "3.5"
@@ -59,14 +59,14 @@ def test_bytes_that_are_no_utf8_stay_visible(file: h5py.File) -> None:
 def test_chunks_are_joined_in_order(file: h5py.File) -> None:
     for number in range(11):
         file.attrs[f"layer_names{number}"] = [f"layer_{number}".encode(), b"x"]
-    names = read_texts(file["/"].id, "layer_names")
+    names = read_texts(file.id, "layer_names")
     assert names is not None
     assert names[::2] == tuple(f"layer_{number}" for number in range(11))
 
 
 def test_a_chunked_text_is_one_text(file: h5py.File) -> None:
     file.attrs["model_config0"], file.attrs["model_config1"] = '{"class_', 'name": "Model"}'
-    assert read_text(file["/"].id, "model_config") == '{"class_name": "Model"}'
+    assert read_text(file.id, "model_config") == '{"class_name": "Model"}'
 
 
 def test_a_huge_attribute_is_refused_before_it_is_read(file: h5py.File) -> None:
@@ -74,11 +74,11 @@ def test_a_huge_attribute_is_refused_before_it_is_read(file: h5py.File) -> None:
     kind.set_size(2**15)
     h5a.create(file.id, b"told", kind, h5s.create_simple((2**12,)))
     with pytest.raises(ModelFileError, match="attribute 'told' is larger than 32 MiB"):
-        read_text(file["/"].id, "told")
+        read_text(file.id, "told")
 
 
 def test_chunks_that_are_huge_together_are_refused(file: h5py.File) -> None:
     for number in range(3):
         file.attrs.create(f"told{number}", "x" * 2**24, dtype=h5py.string_dtype())
     with pytest.raises(ModelFileError, match="attribute 'told' is larger than 32 MiB"):
-        read_text(file["/"].id, "told")
+        read_text(file.id, "told")

@@ -141,13 +141,15 @@ def test_datasets_laid_over_one_another_are_counted_together(tmp_path: Path) -> 
     assert [(f.rule, f.path) for f in inspect_file(path).errors] == [("H5-DECLARED-SIZE", "/")]
 
 
-def test_a_dataset_that_ends_behind_the_file_is_damaged(tmp_path: Path) -> None:
+def test_a_dataset_that_ends_behind_the_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "beyond.h5"
     with h5py.File(path, "w") as file:
         file["data"] = np.ones(1003, "u1")
     content = path.read_bytes().replace((1003).to_bytes(8, "little"), (100_003).to_bytes(8, "little"))
     path.write_bytes(content)
-    assert [(f.rule, f.path) for f in inspect_file(path).errors] == [("H5-DAMAGED", "/data")]
+    (finding,) = inspect_file(path).errors
+    assert finding.path == "/data"
+    assert finding.rule in ("H5-DECLARED-SIZE", "H5-DAMAGED")  # from 2.0 on, libhdf5 does not open it
 
 
 def test_an_unknown_filter_is_told(tmp_path: Path) -> None:
