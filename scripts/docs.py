@@ -1,4 +1,4 @@
-"""Write the command reference and the exit codes into README.md, from the command and the errors themselves.
+"""Write the command reference, the exit codes and what smoke tests find into README.md, from where they are.
 
 python scripts/docs.py            write
 python scripts/docs.py --check    fail where README.md differs from what would be written
@@ -21,7 +21,7 @@ VERBS = ("inspect", "convert", "build", "smoke", "push", "package", "serve", "do
 
 def main() -> int:
     text = README.read_text(encoding="utf-8")
-    for section, body in (("exit codes", exit_codes()), ("commands", commands())):
+    for section, body in (("exit codes", exit_codes()), ("causes", causes()), ("commands", commands())):
         text = replaced(text, section, body)
     if "--check" in sys.argv[1:]:
         if text != README.read_text(encoding="utf-8"):
@@ -51,6 +51,18 @@ def exit_codes() -> str:
         meaning = (error.__doc__ or "").splitlines()[0].rstrip(".")
         rows.append(f"| {error.exit_code} | {meaning[0].lower()}{meaning[1:]} |")
     return "\n".join([*rows, "| 130, 143 | interrupted by Ctrl-C, by SIGTERM |"])
+
+
+def causes() -> str:
+    """Return the causes that the tests make real, and what each one's error says there."""
+    sys.path.insert(0, str(README.parent / "tests/smoketest"))
+    from causes import CAUSES
+
+    rows = [
+        f"| {cause.name} | {cause.phase} | {cause.says} | {cause.error.exit_code} |"
+        for cause in sorted(CAUSES, key=lambda cause: cause.error.exit_code)
+    ]
+    return "\n".join(["| cause | found in | packager says | exit code |", "|---|---|---|---|", *rows])
 
 
 def descendants(cls: type[PackagerError]) -> Iterator[type[PackagerError]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from packager.errors import NotReadyError
+from packager.errors import NotReadyError, ServableLoadError, SmokeError
 from packager.progress import Report, say, silent
 from packager.smoketest.diagnosis import cannot_load, ended_early, load_failure
 from packager.smoketest.logs import last_line
@@ -78,27 +78,33 @@ class _Watch:
         self._timeout = timeout
         self._clock = clock
         self._timeline = timeline
-        self._answered = False
+        self._loading = False
         self._rest: RestModel | None = None
         self._unknown_since: float | None = None
 
     def look(self) -> RestModel | None:
         """Return the way to ask the version once it is AVAILABLE; raise where it never will be."""
         if end := self._server.exit():
-            raise ended_early(end, self._server.logs(), model=self._model, version=self._version)
+            raise self._found(ended_early(end, self._server.logs(), model=self._model, version=self._version))
         rest = self._reach()
         status = rest.status() if rest else None
         if rest and status:
-            self._note_answer()
+            self._begin_load()
             self._judge(status)
             return rest if status.state == "AVAILABLE" else None
         self._read_log("its REST port to open" if rest is None else "an answer at its REST port")
         return None
 
-    def _note_answer(self) -> None:
-        if not self._answered:
-            self._answered = True
+    def _begin_load(self) -> None:
+        if not self._loading:
+            self._loading = True
             self._timeline.begin("load")
+
+    def _found(self, error: SmokeError) -> SmokeError:
+        """Put ``error`` into the phase it belongs to: ports open only once a model has been loaded."""
+        if isinstance(error, ServableLoadError):
+            self._begin_load()
+        return error
 
     def _reach(self) -> RestModel | None:
         if self._rest is None and (url := self._server.rest_url()):
@@ -108,7 +114,7 @@ class _Watch:
     def _read_log(self, what: str) -> None:
         log = self._server.logs()
         if reason := load_failure(log):
-            raise cannot_load(reason, model=self._model, version=self._version)
+            raise self._found(cannot_load(reason, model=self._model, version=self._version))
         said = last_line(log)
         self.waiting_for = f"{what}; the server's last words: {said}" if said else what
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_models import export, recorded
 
-from packager.contract import write_contract
+from packager.contract import Contract, Sample, write_contract
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +20,24 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
         export(base_path / str(version), weights)
         write_contract(recorded(weights), base_path / str(version))
     return base_path
+
+
+@pytest.fixture(scope="session")
+def contract_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version folder with nothing but a contract."""
+    folder = tmp_path_factory.mktemp("contract") / "1"
+    sample = Sample(
+        signature="serving_default",
+        inputs={"x": np.zeros((1, 2), np.float32)},
+        outputs={"y": np.zeros((1, 1), np.float32)},
+    )
+    contract = Contract(
+        source="m.h5",
+        source_sha256="0",
+        tensorflow="2.20.0",
+        loader="keras 3",
+        signatures=(),
+        samples=(sample,),
+    )
+    write_contract(contract, folder)
+    return folder

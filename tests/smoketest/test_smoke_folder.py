@@ -8,24 +8,22 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from causes import drop_graph, drop_weights, name_unknown_op
 from small_models import export
 
-from packager.contract import Sample, read_contract, write_contract
-from packager.errors import NotReadyError, PortTakenError, RequestError, ServableLoadError, WrongAnswerError
+from packager.contract import read_contract
+from packager.errors import NotReadyError, PortTakenError, ServableLoadError, WrongAnswerError
 from packager.smoketest import smoke, smoke_folder
 
 pytestmark = pytest.mark.tensorflow
 
 Model = Path
-Spoil = Callable[[Path], None]
 
 
 @pytest.fixture
@@ -44,12 +42,6 @@ def serving_from(folder: Path) -> list[str]:
         except OSError:  # it ended meanwhile
             continue
     return [command for command in commands if "packager.serving" in command and str(folder) in command]
-
-
-def change_samples(folder: Path, change: Callable[[Sample], Sample]) -> None:
-    contract = read_contract(folder)
-    assert contract is not None
-    write_contract(replace(contract, samples=tuple(map(change, contract.samples))), folder)
 
 
 def test_a_right_model_answers_in_both_forms(model: Model):
@@ -82,97 +74,25 @@ def test_a_relative_path_will_do(model: Model, monkeypatch: pytest.MonkeyPatch):
     assert smoke_folder(Path("m")).target == "m"
 
 
-def swap_outputs(folder: Path) -> None:
-    def swapped(sample: Sample) -> Sample:
-        return replace(sample, outputs=dict(sample.outputs) | {"sum": sample.outputs["sum"][:, ::-1]})
-
-    change_samples(folder, swapped)
-
-
-def spoil_a_weight(folder: Path) -> None:
-    export(folder, np.array([[2, 4, 6], [8, 10, np.nan]], np.float32))
-
-
-@pytest.mark.parametrize(
-    ("spoil", "told"), [(swap_outputs, r"'sum' is wrong at \[0, "), (spoil_a_weight, "the server says nan")]
-)
-def test_a_wrong_answer_is_told_with_both_values(model: Model, spoil: Spoil, told: str):
-    spoil(model / "2")
-    with pytest.raises(WrongAnswerError, match=told) as caught:
+def test_a_wrong_answer_is_told_with_both_values_and_the_log(model: Model):
+    export(model / "2", np.array([[2, 4, 6], [8, 10, np.nan]], np.float32))
+    with pytest.raises(WrongAnswerError, match="the server says nan, the source model said") as caught:
         smoke_folder(model)
-    assert "the source model said" in str(caught.value)
     assert "Exporting HTTP/REST API" in caught.value.details
 
 
-def drop_the_values(folder: Path) -> None:
-    (data,) = (folder / "variables").glob("*.data-*")
-    data.unlink()
-
-
-def corrupt_variables(folder: Path) -> None:
-    (data,) = (folder / "variables").glob("*.data-*")
-    data.write_bytes(b"\x55" * data.stat().st_size)
-
-
-def truncate_the_graph(folder: Path) -> None:
-    content = (folder / "saved_model.pb").read_bytes()
-    (folder / "saved_model.pb").write_bytes(content[: len(content) // 2])
-
-
-def drop_the_graph(folder: Path) -> None:
-    (folder / "saved_model.pb").unlink()
-
-
-def name_an_unknown_op(folder: Path) -> None:
-    content = (folder / "saved_model.pb").read_bytes()
-    assert b"MatMul" in content
-    (folder / "saved_model.pb").write_bytes(content.replace(b"MatMul", b"XatXul"))
-
-
 @pytest.mark.parametrize(
-    ("spoil", "reason", "hint"),
-    [
-        (drop_the_values, "variables.data", "packager convert"),
-        (corrupt_variables, "(?i)data_loss|checksum", "packager convert"),
-        (truncate_the_graph, "OUT_OF_RANGE|saved_model.pb", "packager convert"),
-        (drop_the_graph, "saved_model.pb|SavedModel", "packager convert"),
-        (name_an_unknown_op, "Op type not registered 'XatXul'", "--base"),
-    ],
+    ("spoil", "hint"),
+    [(drop_weights, "packager convert"), (drop_graph, "packager convert"), (name_unknown_op, "--base")],
 )
-def test_a_model_that_cannot_be_loaded_is_known_in_seconds(
-    model: Model, spoil: Spoil, reason: str, hint: str
+def test_a_model_that_cannot_be_loaded_is_told_with_what_to_type(
+    model: Model, spoil: Callable[[Path], None], hint: str
 ):
     spoil(model / "2")
-    began = time.monotonic()
-    with pytest.raises(ServableLoadError, match=reason) as caught:
+    with pytest.raises(ServableLoadError) as caught:
         smoke_folder(model)
-    assert time.monotonic() - began < 30
-    assert str(caught.value).startswith("the server cannot load version 2 of 'm': ")
     assert hint in caught.value.hint
     assert caught.value.details
-
-
-def test_variables_that_are_missing_altogether_are_found_by_the_first_request(model: Model):
-    """A SavedModel without that folder loads, as one that has no variables would."""
-    shutil.rmtree(model / "2" / "variables")
-    with pytest.raises(RequestError, match="Could not find variable") as caught:
-        smoke_folder(model)
-    assert "packager convert" in caught.value.hint
-
-
-def test_a_signature_that_the_model_lacks_is_told_with_those_it_has(model: Model):
-    change_samples(model / "2", lambda sample: replace(sample, signature="renamed"))
-    with pytest.raises(RequestError, match="the server has no signature 'renamed': it has 'serving_default'"):
-        smoke_folder(model)
-
-
-def test_an_input_that_the_model_lacks_is_told_with_those_it_has(model: Model):
-    def renamed(sample: Sample) -> Sample:
-        return replace(sample, inputs={"z" if name == "a" else name: x for name, x in sample.inputs.items()})
-
-    change_samples(model / "2", renamed)
-    with pytest.raises(RequestError, match="has no input 'z': the server has 'a', 'b', 'word'"):
-        smoke_folder(model)
 
 
 def test_a_server_that_is_too_slow_is_given_up(model: Model):
