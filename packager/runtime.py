@@ -13,8 +13,11 @@ from pathlib import Path
 
 from packager.errors import UsageError
 
-DISTRIBUTIONS = ("protobuf", "httptools", "uvloop")
-"""The distributions that ``packager.serving`` imports, besides the standard library."""
+DISTRIBUTIONS = ("protobuf", "httptools", "uvloop", "grpcio", "typing_extensions")
+"""What ``packager.serving`` imports besides the standard library, and what that needs in its turn."""
+
+SERVER_PACKAGES = ("serving", "protocol")
+"""The packages inside packager that are the server."""
 
 TENSORFLOW_LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_framework.so.2")
 """The shared objects of the TensorFlow C API, in the folder of the tensorflow package."""

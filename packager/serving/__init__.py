@@ -17,5 +17,6 @@ Data flows one way::
 - ``rest``    JSON as RapidJSON reads and writes it, the REST API, HTTP
 - ``server``  the parts put together from the flags; start, signals, end
 
-The package imports nothing of packager but itself, so that a copy of its folder is all that an image needs.
+The package imports nothing of packager but itself and ``packager.protocol``, so that copies of these two
+folders are all that an image needs.
 """

@@ -12,7 +12,7 @@ from packager.image.embedded.libraries import shared_objects
 from packager.image.embedded.python import NAME, distribution, interpreter, standard_library
 from packager.image.settings import PORTS
 from packager.image.tarball import Entry, folder, with_parents
-from packager.runtime import DISTRIBUTIONS, TENSORFLOW_LIBRARIES, tensorflow_folder
+from packager.runtime import DISTRIBUTIONS, SERVER_PACKAGES, TENSORFLOW_LIBRARIES, tensorflow_folder
 
 HOME = "opt/tfserving-packager"
 """Where Python lies in the image; ``site`` below it is the server's only module path."""
@@ -110,7 +110,8 @@ def _server(source: Path) -> Iterator[Entry]:
     yield Entry(path="usr/bin/tf_serving_entrypoint.sh", content=_ENTRYPOINT.encode(), mode=0o755)
     yield from _own_version()
     package = source / "packager"
-    for path in (package / "__init__.py", *(package / "serving").rglob("*.py")):
+    modules = [path for name in SERVER_PACKAGES for path in (package / name).rglob("*.py")]
+    for path in (package / "__init__.py", *modules):
         yield Entry(path=f"{SITE}/{path.relative_to(source).as_posix()}", source=path)
 
 

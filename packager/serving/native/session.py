@@ -10,7 +10,7 @@ from ctypes import POINTER
 from pathlib import Path
 from typing import Any
 
-from packager.serving.messages import message
+from packager.protocol import message
 from packager.serving.native.library import Buffer, Output, Status, c_api
 from packager.serving.native.tensors import Tensor
 from packager.serving.status import invalid_argument

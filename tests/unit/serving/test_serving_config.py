@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from packager.serving.messages import message
+from packager.protocol import message
 from packager.serving.models.config import (
     ModelConfig,
     check_models,
