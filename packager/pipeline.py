@@ -211,15 +211,19 @@ def running(
     from packager.smoketest import running_folder, running_image
 
     if Path(target).is_dir():
-        with running_folder(Path(target), version=version, timeout=timeout, port=port, report=report) as url:
-            yield url
+        with running_folder(
+            Path(target), version=version, timeout=timeout, port=port, report=report
+        ) as served:
+            yield served.url
         return
     reference = _image_target(os.fspath(target))
     with (
         _docker() as engine,
-        running_image(engine, reference, version=version, timeout=timeout, port=port, report=report) as url,
+        running_image(
+            engine, reference, version=version, timeout=timeout, port=port, report=report
+        ) as served,
     ):
-        yield url
+        yield served.url
 
 
 def push(reference: str, *, report: Report = silent) -> PushedImage:

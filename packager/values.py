@@ -456,6 +456,60 @@ class SmokeOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How a server is loaded."""
+
+    seconds: float = 10
+    concurrency: int = 4
+    """Requests that may be under way at once."""
+    batch: int = 1
+    """Examples in a request."""
+    rate: float | None = None
+    """Requests a second whatever the server does (open loop); ``None``: the next follows each answer."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("--seconds", self.seconds), ("--rate", self.rate)):
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"invalid {name} {value:g}", hint=f"{name} 10")
+        for name, count in (("--concurrency", self.concurrency), ("--batch", self.batch)):
+            if count < 1:
+                raise UsageError(f"invalid {name} {count}", hint=f"{name} 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadResult:
+    """How a server bore a load."""
+
+    target: str
+    mode: str
+    """``container`` or ``process``."""
+    load: Load
+    seconds: float
+    """How long it took, from the first request to the last answer."""
+    answered: int
+    """Requests answered with 200."""
+    errors: tuple[tuple[str, int], ...]
+    """What else came of requests, and how often."""
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    max_ms: float
+    cpu_share: float | None
+    """Processors that the server kept busy, ``None`` where nothing tells."""
+    memory_bytes: int | None
+
+    @property
+    def requests_per_s(self) -> float:
+        """Answered requests a second."""
+        return self.answered / self.seconds if self.seconds else 0.0
+
+    @property
+    def examples_per_s(self) -> float:
+        """Examples a second in answered requests."""
+        return self.requests_per_s * self.load.batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """All that one run of ``package`` made and found, fit to be kept beside the release."""
 

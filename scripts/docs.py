@@ -16,7 +16,7 @@ from pathlib import Path
 from packager.errors import PackagerError
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-VERBS = ("inspect", "convert", "build", "smoke", "push", "package", "serve", "doctor")
+VERBS = ("inspect", "convert", "build", "smoke", "bench", "push", "package", "serve", "doctor")
 
 
 def main() -> int:

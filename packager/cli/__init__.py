@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from packager.cli.bench import bench
 from packager.cli.build import build
 from packager.cli.convert import convert
 from packager.cli.doctor import doctor
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for verb in (inspect, convert, build, smoke, push, package, serve, doctor):
+for verb in (inspect, convert, build, smoke, bench, push, package, serve, doctor):
     app.command()(verb)
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from packager.errors import ServerStartError
-from packager.smoketest.server import LOAD_ONCE, ServerExit
+from packager.smoketest.server import LOAD_ONCE, ServerExit, ServerUsage
 
 if TYPE_CHECKING:
     from packager.engine import Container, ContainerSpec, ContainerState
@@ -44,10 +44,12 @@ class ContainerServer:
         """Return the last lines that the container wrote."""
         return self._container.logs(tail=_LOG_TAIL)
 
-    def memory_bytes(self) -> int | None:
-        """Return what the container uses now, files in the page cache aside."""
+    def usage(self) -> ServerUsage | None:
+        """Return what the engine measured."""
         usage = self._container.usage()
-        return None if usage is None else usage.memory_bytes
+        if usage is None:
+            return None
+        return ServerUsage(memory_bytes=usage.memory_bytes, cpu_s=usage.cpu_s)
 
     def stop(self, patience: float) -> ServerExit:
         """Let the engine end the container."""

@@ -17,7 +17,7 @@ from packager.contract import Sample
 from packager.errors import RequestError, WrongAnswerError
 from packager.values import ExampleRequest
 
-_JSON_KINDS = "biuSU"
+_JSON_KINDS = "biuSUO"
 """Kinds of numpy dtypes that TensorFlow Serving's JSON carries, besides floats of 32 and 64 bits."""
 
 

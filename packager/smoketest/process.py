@@ -17,7 +17,7 @@ from types import FrameType
 from typing import IO
 
 from packager.errors import PortTakenError
-from packager.smoketest.server import PATIENCE, ServerExit
+from packager.smoketest.server import PATIENCE, ServerExit, ServerUsage
 
 LOOPBACK = "127.0.0.1"
 
@@ -53,14 +53,20 @@ class ProcessServer:
         start = max(0, os.fstat(descriptor).st_size - _LOG_TAIL)
         return os.pread(descriptor, _LOG_TAIL, start).decode("utf-8", "replace")
 
-    def memory_bytes(self) -> int | None:
-        """Return the most that was resident, where the system is one that tells it in ``/proc``."""
+    def usage(self) -> ServerUsage | None:
+        """Return what ``/proc`` tells, where the system has it and the process still runs."""
+        folder = Path(f"/proc/{self.pid}")
         try:
-            status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+            status, times = (folder / "status").read_text("ascii"), (folder / "stat").read_text("ascii")
         except OSError:
             return None
-        match = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-        return int(match[1]) * 1024 if match else None
+        resident = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+        # proc(5): utime and stime are fields 14 and 15; the second field, a name, may hold spaces.
+        user, system = times.rpartition(")")[2].split()[11:13]
+        return resident and ServerUsage(
+            memory_bytes=int(resident[1]) * 1024,
+            cpu_s=(int(user) + int(system)) / os.sysconf("SC_CLK_TCK"),
+        )
 
     def stop(self, patience: float) -> ServerExit:
         """Ask the process group to end; kill it when it does not, or when the user interrupts the waiting."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packager.contract import Contract, read_contract
 from packager.errors import PortTakenError
 from packager.progress import Report, silent
 from packager.runtime import server_command
@@ -14,7 +16,8 @@ from packager.smoketest import folder, image
 from packager.smoketest.container import container_spec, start
 from packager.smoketest.process import LOOPBACK, check_free, free_port, run_process
 from packager.smoketest.readiness import wait_until_available
-from packager.smoketest.server import LOAD_ONCE
+from packager.smoketest.rest import RestModel
+from packager.smoketest.server import LOAD_ONCE, RunningServer
 from packager.smoketest.trial import log_attached
 from packager.values import ImageReference, ServableVersion
 
@@ -22,6 +25,20 @@ if TYPE_CHECKING:
     from packager.engine import Engine
 
 _PORT_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A version that is AVAILABLE, in a server that runs until the block is left."""
+
+    server: RunningServer
+    rest: RestModel
+    contract: Contract | None
+
+    @property
+    def url(self) -> str:
+        """``http://…/v1/models/NAME/versions/N``."""
+        return self.rest.url
 
 
 @contextmanager
@@ -33,17 +50,21 @@ def running_image(
     timeout: float = 120,
     port: int | None = None,
     report: Report = silent,
-) -> Iterator[str]:
-    """Run the image in a container and give the URL of one version, once that is AVAILABLE.
+) -> Iterator[Running]:
+    """Run the image in a container and give one version, once that is AVAILABLE.
 
     Raises what ``smoke_image`` raises before it asks anything. The container is always removed.
     """
     found = image.find(engine, reference)
     with engine.container(container_spec(found.id, port=port)) as container, log_attached(container.logs):
-        number = folder.choose(image.versions_in(found, container), version, target=str(reference))
+        versions = image.versions_in(found, container)
+        number = folder.choose(versions, version, target=str(reference))
+        contract = image.contract_in(container, versions[number])
         server = start(container)
-        model = image.model_name(found)
-        yield wait_until_available(server, model=model, version=number, timeout=timeout, report=report).url
+        rest = wait_until_available(
+            server, model=image.model_name(found), version=number, timeout=timeout, report=report
+        )
+        yield Running(server=server, rest=rest, contract=contract)
 
 
 @contextmanager
@@ -54,8 +75,8 @@ def running_folder(
     timeout: float = 120,
     port: int | None = None,
     report: Report = silent,
-) -> Iterator[str]:
-    """Serve a model folder by the embedded server and give the URL of one version, once that is AVAILABLE.
+) -> Iterator[Running]:
+    """Serve a model folder by the embedded server and give one version, once that is AVAILABLE.
 
     Raises what ``smoke_folder`` raises before it asks anything. The process is always ended.
     """
@@ -66,23 +87,24 @@ def running_folder(
         while True:
             with ExitStack() as stack:
                 try:
-                    url = stack.enter_context(
+                    running = stack.enter_context(
                         _serving(served, servable, ports.pop(), timeout=timeout, report=report)
                     )
                 except PortTakenError:  # another process was quicker
                     if not ports:
                         raise
                     continue
-                yield url
+                yield running
                 return
 
 
 @contextmanager
 def _serving(
     served: Path, servable: ServableVersion, rest_port: int, *, timeout: float, report: Report
-) -> Iterator[str]:
+) -> Iterator[Running]:
     command = server_command(served, rest_port=rest_port, grpc_port=0, address=LOOPBACK, flags=[LOAD_ONCE])
     with run_process(command, rest_port=rest_port) as server, log_attached(server.logs):
-        yield wait_until_available(
+        rest = wait_until_available(
             server, model=servable.name, version=servable.version, timeout=timeout, report=report
-        ).url
+        )
+        yield Running(server=server, rest=rest, contract=read_contract(servable.path))

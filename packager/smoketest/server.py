@@ -28,6 +28,16 @@ class ServerExit:
         return f"{cause}exit code {self.exit_code}{_signal_name(self.exit_code)}{remark}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerUsage:
+    """What a server has used of the machine."""
+
+    memory_bytes: int
+    """A container's memory now, without the page cache; the most of a process that was resident."""
+    cpu_s: float
+    """Processor seconds since its start."""
+
+
 class RunningServer(Protocol):
     """A server that was started, and that whoever started it will end."""
 
@@ -48,8 +58,8 @@ class RunningServer(Protocol):
     def logs(self) -> str:
         """Return what it has written so far, the last part of it where that is long."""
 
-    def memory_bytes(self) -> int | None:
-        """Return how much memory it uses, ``None`` where nothing tells."""
+    def usage(self) -> ServerUsage | None:
+        """Return what it has used of the machine, ``None`` where nothing tells."""
 
     def stop(self, patience: float) -> ServerExit:
         """Send SIGTERM, after ``patience`` seconds SIGKILL, and return how it ended."""

@@ -64,6 +64,7 @@ class Trial:
         ready = time.monotonic() - server.started
         with _told_if_ended(server):
             probes, steady = self._ask(rest, timeline, report)
+        usage = server.usage()
         tested = SmokeReport(
             target=self.target,
             mode=server.mode,
@@ -74,7 +75,7 @@ class Trial:
             tolerance=self.tolerance,
             cold_start_s=ready + probes[0].latency_ms / 1000,
             steady_ms=steady,
-            memory_bytes=server.memory_bytes(),
+            memory_bytes=None if usage is None else usage.memory_bytes,
             signatures=self.contract.signatures,
             examples=example_requests(self.contract.samples, f"{rest.path}:predict"),
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from packager.smoketest.server import ServerExit
+from packager.smoketest.server import ServerExit, ServerUsage
 
 Reply = Callable[[BaseHTTPRequestHandler], None]
 
@@ -144,8 +144,8 @@ class Seen:
     def logs(self) -> str:
         return self.log
 
-    def memory_bytes(self) -> int | None:
-        return self.memory
+    def usage(self) -> ServerUsage | None:
+        return self.memory and ServerUsage(memory_bytes=self.memory, cpu_s=1.0)
 
     def stop(self, patience: float) -> ServerExit:
         return self.ends

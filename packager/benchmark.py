@@ -1,0 +1,78 @@
+"""Puts load on targets: runs each as a smoke test does, and measures how it bears what it is asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from packager.errors import SmokeError
+from packager.pipeline import PathLike
+from packager.progress import Report, say, silent
+from packager.smoketest import Running, put_load, request_of, running_folder, running_image
+from packager.values import ImageReference, Load, LoadResult, percentile
+
+_WARM_UP = 0.1
+"""Share of the time for which requests are sent before any is counted."""
+
+
+def bench(
+    target: PathLike,
+    load: Load,
+    *,
+    version: int | None = None,
+    timeout: float = 120,
+    report: Report = silent,
+) -> LoadResult:
+    """Run ``target``, an image reference or a model folder, under ``load``, and tell how it bore it.
+
+    The requests are made of examples that were recorded at conversion. ``timeout`` is in seconds, for
+    getting ready and for each request. Raises what ``pipeline.smoke`` raises before it asks anything.
+    """
+    with _running(target, version=version, timeout=timeout, report=report) as running:
+        if running.contract is None:
+            raise SmokeError(
+                f"no contract in {os.fspath(target)!r}, so nothing tells what to ask",
+                hint="packager convert FILE --name NAME records one",
+            )
+        body = request_of(running.contract.samples, load.batch)
+        say(report, f"warming {os.fspath(target)} up")
+        url = f"{running.url}:predict"
+        put_load(url, body, replace(load, seconds=load.seconds * _WARM_UP), timeout=timeout)
+        say(report, f"putting load on {os.fspath(target)}")
+        before = running.server.usage()
+        tally = put_load(url, body, load, timeout=timeout)
+        after = running.server.usage()
+    busy = None if before is None or after is None else after.cpu_s - before.cpu_s
+    return LoadResult(
+        target=os.fspath(target),
+        mode=running.server.mode,
+        load=load,
+        seconds=tally.seconds,
+        answered=len(tally.latencies_ms),
+        errors=tuple(tally.errors.most_common()),
+        p50_ms=percentile(tally.latencies_ms, 50),
+        p90_ms=percentile(tally.latencies_ms, 90),
+        p99_ms=percentile(tally.latencies_ms, 99),
+        max_ms=max(tally.latencies_ms, default=0.0),
+        cpu_share=None if busy is None else busy / tally.seconds,
+        memory_bytes=None if after is None else after.memory_bytes,
+    )
+
+
+@contextmanager
+def _running(target: PathLike, *, version: int | None, timeout: float, report: Report) -> Iterator[Running]:
+    if Path(target).is_dir():
+        with running_folder(Path(target), version=version, timeout=timeout, report=report) as running:
+            yield running
+        return
+    from packager.engine import connect
+
+    reference = ImageReference.parse(os.fspath(target))
+    with (
+        closing(connect()) as engine,
+        running_image(engine, reference, version=version, timeout=timeout, report=report) as running,
+    ):
+        yield running
