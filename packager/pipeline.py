@@ -115,29 +115,29 @@ def build(
     versions: Sequence[int] = (),
     engine: str = "auto",
     oci_layout: PathLike | None = None,
+    tarball: PathLike | None = None,
+    push: bool = False,
     report: Report = silent,
 ) -> BuiltImage:
     """Build an image that serves the model folder ``model`` (all its versions, or ``versions``).
 
-    ``engine`` is ``docker``, ``none`` (then ``oci_layout`` is where the image goes) or ``auto``: docker
-    where it answers. Raises an EngineError.
+    ``engine`` is ``docker``, ``none`` or ``auto``: docker where it answers. Besides, or instead, the image
+    goes to the folder ``oci_layout``, to the file ``tarball`` (for ``docker load``), and with ``push`` to
+    its registry: without an engine straight from its parts. Raises an EngineError or a RegistryError.
     """
     from packager.image import build_image
 
     reference = ImageReference.parse(tag)
     servables = _servables(Path(model), versions)
     with _engine(engine) as container_engine:
-        if container_engine is None and oci_layout is None:
-            raise UsageError(
-                "without a container engine the image needs a place to go",
-                hint="name a folder for it: --oci-layout DIR",
-            )
         return build_image(
             servables,
             reference,
             base=base,
             engine=container_engine,
             layout=None if oci_layout is None else Path(oci_layout),
+            tarball=None if tarball is None else Path(tarball),
+            publish=push,
             report=report,
         )
 
@@ -226,9 +226,17 @@ def running(
         yield served.url
 
 
-def push(reference: str, *, report: Report = silent) -> PushedImage:
-    """Push an image and return it by the digest that the registry reports. Raises a RegistryError."""
+def push(reference: str, *, source: PathLike | None = None, report: Report = silent) -> PushedImage:
+    """Push an image and return it by the digest that the registry reports. Raises a RegistryError.
+
+    The image is the engine's of that name, or with ``source`` the one in that OCI layout, for which no
+    engine is needed.
+    """
     parsed = ImageReference.parse(reference)
+    if source is not None:
+        from packager.image import push_image, read_layout
+
+        return push_image(read_layout(Path(source)), parsed, report=report)
     with _docker() as engine:
         return engine.push(parsed, report=report)
 
@@ -260,8 +268,6 @@ def package(
     """
     reference = ImageReference.parse(tag)
     engine = _resolve_engine(engine)
-    if push and engine == "none":
-        raise EngineUnavailableError("pushing needs a container engine", hint="packager doctor")
     stages = 4 if push else 3
     stage(report, f"convert {os.fspath(file)}", number=1, of=stages)
     conversion = convert(
@@ -288,7 +294,7 @@ def package(
         oci_layout=oci_layout,
         report=report,
     )
-    target = str(reference) if image.image_id else folder
+    target = str(reference) if image.in_engine else folder
     stage(report, f"smoke-test {target}", number=3, of=stages)
     tested = smoke(
         target,
@@ -300,7 +306,7 @@ def package(
     pushed = None
     if push:
         stage(report, f"push {reference}", number=4, of=stages)
-        pushed = _push(str(reference), report=report)
+        pushed = _push(str(reference), source=None if image.in_engine else image.layout, report=report)
     release = Release(
         packager=packager_version(),
         conversion=conversion,

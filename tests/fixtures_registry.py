@@ -50,7 +50,7 @@ class Registry:
         response = requests.head(
             f"http://{self.address}/v2/{path}/manifests/{tag}",
             auth=(self.username, self.password),
-            headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"},
+            headers={"Accept": f"application/vnd.docker.distribution.manifest.v2+json, {MANIFEST}"},
             timeout=10,
         )
         response.raise_for_status()
@@ -59,7 +59,7 @@ class Registry:
     def upload(self, image: Image, blobs: BlobStore, path: str, tag: str) -> str:
         """Put an image there with no engine's help; return its digest."""
         config = blobs.add([image.config_document])
-        manifest = image.manifest_document(config, {})
+        manifest = image.manifest_document({})
         url = f"http://{self.address}/v2/{path}"
         with requests.Session() as session:
             session.auth = (self.username, self.password)

@@ -28,6 +28,10 @@ def build(
     ] = None,
     engine: options.EngineChoice = "auto",
     oci_layout: options.OciLayout = None,
+    tarball: options.Tarball = None,
+    push: Annotated[
+        bool, typer.Option("--push", help="Push the image too; with --engine none, straight from its parts.")
+    ] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -35,7 +39,8 @@ def build(
     """Build an image that serves MODEL.
 
     The image has TensorFlow Serving's ports (8500 gRPC, 8501 REST), paths and environment on every base,
-    and runs as a non-root user. Without a container engine it is written as an OCI layout.
+    and runs as a non-root user. The same model on the same base has the same image id, whether it is put
+    into the engine, written as an OCI layout or a tarball, or pushed with no engine at all.
 
     Example: packager build models/digits --tag registry.example.com/digits:1
     """
@@ -47,6 +52,8 @@ def build(
             versions=version or (),
             engine=engine,
             oci_layout=oci_layout,
+            tarball=tarball,
+            push=push,
             report=shown.report,
         )
         shown.show(image, lambda console: render(image, console))
@@ -60,9 +67,12 @@ def render(image: BuiltImage, console: Console) -> None:
     console.print(f"  serves      {image.model_name}, version {', '.join(map(str, image.versions))}")
     console.print(f"  base        {escape(image.base)} ({image.base_kind})")
     console.print(f"  platform    {image.platform}, {size_text(image.size)}")
-    if image.image_id:
-        console.print(f"  image id    {image.image_id}")
+    console.print(f"  image id    {image.image_id}")
     if image.layout:
         console.print(f"  layout      {escape(str(image.layout))}")
+    if image.tarball:
+        console.print(f"  tarball     {escape(str(image.tarball))}")
     if image.digest:
         console.print(f"  digest      {image.digest}")
+    if image.pushed and image.digest:
+        console.print(f"  pushed      {image.reference.with_digest(image.digest)}")

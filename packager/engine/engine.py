@@ -131,6 +131,11 @@ class Engine:
             networks = self._client.networks(filters=wanted)
         return (*(c["Names"][0].lstrip("/") for c in containers), *(n["Name"] for n in networks))
 
+    def tag(self, image_id: str, reference: ImageReference) -> None:
+        """Name an image that the engine holds."""
+        with translated(f"tagging the image {str(reference)!r}"):
+            self._client.tag(image_id, reference.repository, reference.tag_or_latest)
+
     def remove_image(self, reference: str) -> None:
         """Remove the image or tag; one that is not there is no error."""
         with translated(f"removing the image {reference!r}"):

@@ -1,8 +1,18 @@
-"""The image of a model: a base, the model's files, and how it runs; in an engine or as a layout on disk."""
+"""The image of a model: a base, the model's files, and how it runs; in an engine, a layout or a registry."""
 
 from packager.image.build import build_image
 from packager.image.cache import cache_folder
 from packager.image.embedded import Runtime, embedded_runtime
+from packager.image.layout import read_layout
 from packager.image.prospect import describe_base
+from packager.image.pushing import push_image
 
-__all__ = ["build_image", "describe_base", "embedded_runtime", "Runtime", "cache_folder"]
+__all__ = [
+    "build_image",
+    "push_image",
+    "read_layout",
+    "describe_base",
+    "embedded_runtime",
+    "Runtime",
+    "cache_folder",
+]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import posixpath
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import IO
 
-from packager.image.blobs import Blob, BlobStore
+from packager.image.blobs import Blob, Blobs, BlobStore
 from packager.image.image import LAYER, Image, Layer, document
 from packager.image.tarball import CHUNK, Entry, tar_stream
 from packager.values import ImageReference
@@ -18,15 +18,27 @@ from packager.values import ImageReference
 _GZIP = b"\x1f\x8b"
 
 
-def docker_archive(image: Image, blobs: BlobStore, reference: ImageReference) -> Iterator[bytes]:
-    """Yield ``image``, whose layers are in ``blobs``, as an archive that tags it ``reference``."""
-    config_name = f"{hashlib.sha256(image.config_document).hexdigest()}.json"
-    paths = [blobs.path(layer.blob.digest) for layer in image.layers]
-    layers = [Entry(path=f"{path.name}.tar", source=path) for path in paths]
+def docker_archive(
+    image: Image, blobs: Blobs, reference: ImageReference, *, present: Sequence[str] = ()
+) -> Iterator[bytes]:
+    """Yield ``image``, whose layers are in ``blobs``, as an archive that tags it ``reference``.
+
+    ``present`` are the ``diff_id`` of layers below those of ``image`` that the receiving engine holds: they
+    are listed, and not sent.
+    """
+    config_name = f"{_hex(image.id)}.json"
+    layers = [
+        Entry(
+            path=f"{_hex(layer.blob.digest)}.tar",
+            chunks=partial(blobs.chunks, layer.blob),
+            length=layer.blob.size,
+        )
+        for layer in {layer.blob.digest: layer for layer in image.layers}.values()
+    ]
     manifest = {
         "Config": config_name,
-        "RepoTags": [str(reference)],
-        "Layers": [layer.path for layer in layers],
+        "RepoTags": [f"{reference.repository}:{reference.tag_or_latest}"],
+        "Layers": [f"{_hex(name)}.tar" for name in (*present, *(x.blob.digest for x in image.layers))],
     }
     return tar_stream(
         [
@@ -35,6 +47,10 @@ def docker_archive(image: Image, blobs: BlobStore, reference: ImageReference) ->
             Entry(path="manifest.json", content=document([manifest])),
         ]
     )
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")
 
 
 def read_docker_archive(archive: Iterable[bytes], blobs: BlobStore) -> Image:

@@ -7,12 +7,12 @@ from typing import Protocol, TypeVar
 
 from packager.engine import Engine, EngineImage
 from packager.errors import BaseUnavailableError, DigestMismatchError, RegistryError
-from packager.image.blobs import BlobStore
+from packager.image.blobs import Blobs
 from packager.image.cache import Cache
 from packager.image.embedded import embedded_runtime, host_platform, tensorflow_version
 from packager.image.image import Image
 from packager.image.official import is_older, official_reference
-from packager.image.registry import fetch_image
+from packager.image.remote import remote_image
 from packager.progress import Report, info, warn
 from packager.values import ImageReference
 
@@ -44,13 +44,13 @@ class EngineBase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayeredBase:
-    """A base whose layers are at hand, so that an image can be made without an engine."""
+    """A base whose layers can be read, so that an image can be made without an engine."""
 
     kind: str
     reference: ImageReference
     digest: str | None
     image: Image
-    blobs: BlobStore
+    blobs: Blobs
 
     @property
     def resolved(self) -> str:
@@ -127,7 +127,7 @@ class EngineBases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayeredBases:
-    """Bases as layers in the cache, fetched from registries."""
+    """Bases as layers in registries and in the cache."""
 
     cache: Cache
     report: Report
@@ -135,7 +135,7 @@ class LayeredBases:
     def named(self, reference: ImageReference, kind: str) -> LayeredBase:
         """Return the registry's image of that name."""
         try:
-            image, digest = fetch_image(reference, host_platform(), self.cache, report=self.report)
+            found = remote_image(reference, host_platform(), self.cache, report=self.report)
         except DigestMismatchError:
             raise
         except RegistryError as error:
@@ -144,7 +144,9 @@ class LayeredBases:
                 hint=EMBEDDED_HINT,
                 details=error.details,
             ) from error
-        return LayeredBase(kind=kind, reference=reference, digest=digest, image=image, blobs=self.cache.blobs)
+        return LayeredBase(
+            kind=kind, reference=reference, digest=found.digest, image=found.image, blobs=found.blobs
+        )
 
     def embedded(self) -> LayeredBase:
         """Return the runtime."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from packager.errors import DigestMismatchError, OutputError
+
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,31 @@ class Blob:
 
     digest: str
     size: int
+
+    @classmethod
+    def of(cls, content: bytes) -> Blob:
+        """Return the name of ``content``."""
+        return cls(digest=f"sha256:{hashlib.sha256(content).hexdigest()}", size=len(content))
+
+
+class Blobs(Protocol):
+    """Where blobs can be read, as often as need be."""
+
+    def chunks(self, blob: Blob) -> Iterator[bytes]:
+        """Yield the content of a blob; that it is of its digest is for the receiver to see."""
+
+
+class MadeBlobs:
+    """Blobs that are made anew whenever they are read, over those of another place."""
+
+    def __init__(self, made: Mapping[str, Callable[[], Iterable[bytes]]], below: Blobs) -> None:
+        self._made = made
+        self._below = below
+
+    def chunks(self, blob: Blob) -> Iterator[bytes]:
+        """Make the blob, or read it where it lies."""
+        make = self._made.get(blob.digest)
+        yield from make() if make else self._below.chunks(blob)
 
 
 class BlobStore:
@@ -58,11 +85,16 @@ class BlobStore:
                 Path(file.name).unlink(missing_ok=True)
         return blob
 
-    def copy(self, blob: Blob, source: BlobStore) -> None:
-        """Bring a blob here from another store; kept apart on disk, as users may edit a layout."""
+    def chunks(self, blob: Blob) -> Iterator[bytes]:
+        """Yield the content of a blob that is here."""
+        with self.path(blob.digest).open("rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+    def copy(self, blob: Blob, source: Blobs) -> None:
+        """Bring a blob here from another place; kept apart on disk, as users may edit a layout."""
         if not self.has(blob):
-            with self._writing():
-                shutil.copyfile(source.path(blob.digest), self.path(blob.digest))
+            self.add(source.chunks(blob), expected=blob.digest)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Building the image of a model, with an engine or without one."""
+"""Building the image of a model: one description, into an engine, onto the disk, into a registry."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from packager import labels as label
 from packager.contract import read_contract
 from packager.engine import Engine
 from packager.errors import UsageError
-from packager.image.archive import read_docker_archive
+from packager.image.archive import docker_archive
 from packager.image.bases import EngineBase, EngineBases, LayeredBase, LayeredBases, choose_base
 from packager.image.cache import Cache
-from packager.image.context import build_context, checked_servables, model_entries
-from packager.image.image import Layer, source_date, timestamp
-from packager.image.layout import new_layout
+from packager.image.context import checked_servables
+from packager.image.description import ModelLayers, model_layers
+from packager.image.image import PackedImage
+from packager.image.layout import write_layout
 from packager.image.official import newest_version
-from packager.image.settings import serving_settings
-from packager.image.tarball import tar_stream
-from packager.progress import Report, detail, say, silent
+from packager.image.placing import copy_from_engine, place_in_engine, write_tarball
+from packager.image.pushing import push_image
+from packager.progress import Report, detail, silent
 from packager.values import BuiltImage, ImageReference, ServableVersion
 
 _OCI = "org.opencontainers.image"
@@ -32,6 +33,8 @@ def build_image(
     base: str = "official",
     engine: Engine | None,
     layout: Path | None = None,
+    tarball: Path | None = None,
+    publish: bool = False,
     tensorflow_version: str | None = None,
     labels: Mapping[str, str] | None = None,
     report: Report = silent,
@@ -39,15 +42,23 @@ def build_image(
     """Build an image that serves ``servables``, versions of one model, and name it ``reference``.
 
     ``base`` is ``official``, ``embedded``, ``auto``, or the reference of any other image. With an ``engine``
-    the image is built there; with a ``layout`` it is written to that folder as an OCI image layout; one
-    of the two is needed. ``tensorflow_version`` is what exported the model, for one without a contract.
+    the image is put there; with a ``layout`` it is written to that folder as an OCI image layout, with a
+    ``tarball`` to that file as ``docker load`` reads it; with ``publish`` it is pushed. One of the four is
+    needed; the same inputs give the same image ID in all of them. ``tensorflow_version`` is what
+    exported the model, for one without a contract.
 
-    Raises UsageError, ImageNotFoundError (no such model), BaseUnavailableError, BuildError or OutputError.
+    Raises UsageError, ImageNotFoundError (no such model), BaseUnavailableError, BuildError, OutputError or
+    a RegistryError.
     """
     if reference.digest:
         raise UsageError(
             f"an image cannot be named by its digest before it is built: {str(reference)!r}",
             hint=f"--tag {reference.repository}:{reference.tag_or_latest}",
+        )
+    if engine is None and layout is None and tarball is None and not publish:
+        raise UsageError(
+            "without an engine the image needs a place to go",
+            hint="name one: --oci-layout DIR, --tarball FILE, or --push",
         )
     ordered = checked_servables(servables)
     exporter = newest_version(map(_exporter, ordered)) or tensorflow_version
@@ -55,78 +66,71 @@ def build_image(
         servables=ordered,
         reference=reference,
         labels={**_model_labels(ordered, exporter), **(labels or {})},
+        layout=layout,
+        tarball=tarball,
+        publish=publish,
         report=report,
     )
     if engine is not None:
         bases = EngineBases(engine=engine, report=report)
-        return job.in_engine(engine, choose_base(base, exporter, bases, report), layout)
-    if layout is not None:
-        layered = LayeredBases(cache=Cache.default(), report=report)
-        return job.in_layout(choose_base(base, exporter, layered, report), layout)
-    raise UsageError("without an engine the image needs a folder", hint="--engine none --oci-layout DIR")
+        return job.with_engine(engine, choose_base(base, exporter, bases, report))
+    layered = LayeredBases(cache=Cache.default(), report=report)
+    return job.without_engine(choose_base(base, exporter, layered, report))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """What to build, by whichever way."""
+    """What to build, and where it is to go."""
 
     servables: tuple[ServableVersion, ...]
     reference: ImageReference
     labels: Mapping[str, str]
+    layout: Path | None
+    tarball: Path | None
+    publish: bool
     report: Report
 
-    @property
-    def model(self) -> str:
-        return self.servables[0].name
-
-    def in_engine(self, engine: Engine, base: EngineBase, layout: Path | None) -> BuiltImage:
-        """Build ``Dockerfile.serving`` in the engine; bring the image from there into ``layout`` too."""
-        detail(self.report, f"base: {base.resolved}")
-        image = engine.build(
-            build_context(self.servables),
-            tag=self.reference,
-            arguments={"BASE": base.build_argument, "SERVING_MODEL": self.model},
-            labels=self._labels_on(base),
-            report=self.report,
-        )
-        digest = self._copied(engine, image.id, base, layout) if layout else None
-        return self._built(
-            base, image_id=image.id, digest=digest, layout=layout, platform=image.platform, size=image.size
-        )
-
-    def in_layout(self, base: LayeredBase, layout: Path) -> BuiltImage:
-        """Put the model's layer on those of the base, in an image layout."""
-        detail(self.report, f"base: {base.resolved}")
+    def with_engine(self, engine: Engine, base: EngineBase) -> BuiltImage:
+        """Bring the image into the engine, and from there to wherever else it is to go."""
+        model = self._model_upon(base)
         labels = self._labels_on(base)
-        with new_layout(layout) as written:
-            copied = 0
-            for blob in (layer.blob for layer in base.image.layers):
-                written.blobs.copy(blob, base.blobs)
-                copied += blob.size
-                say(self.report, "copying the base's layers", done=copied, total=base.image.size)
-            say(self.report, "writing the model's layer")
-            layer = written.blobs.add(tar_stream(model_entries(self.servables), mtime=source_date()))
-            image = base.image.extended(
-                Layer.uncompressed(layer),
-                settings=serving_settings(self.model, labels),
-                created=timestamp(source_date()),
-                comment=f"packager: model {self.model}",
-            )
-            manifest = written.finish(image, self.reference, _annotations(labels))
-        return self._built(
-            base,
-            image_id=None,
-            digest=manifest.digest,
-            layout=layout,
-            platform=image.platform,
-            size=image.size,
+        image = place_in_engine(
+            engine, base, self.servables, model, self.reference, labels=labels, report=self.report
         )
+        digest = None
+        if self.layout:
+            digest = copy_from_engine(
+                engine, image.id, self.layout, self.reference, _annotations(labels), report=self.report
+            )
+        if self.tarball:
+            write_tarball(self.tarball, engine.save(str(self.reference)), report=self.report)
+        if self.publish:
+            digest = engine.push(self.reference, report=self.report).digest
+        return self._built(base, image.id, digest, image.platform, image.size, in_engine=True)
 
-    def _copied(self, engine: Engine, image_id: str, base: EngineBase, layout: Path) -> str:
-        with new_layout(layout) as written:
-            say(self.report, f"copying the image to '{layout}'")
-            image = read_docker_archive(engine.save(image_id), written.blobs)
-            return written.finish(image, self.reference, _annotations(self._labels_on(base))).digest
+    def without_engine(self, base: LayeredBase) -> BuiltImage:
+        """Make the image from its parts, wherever it is to go."""
+        model = self._model_upon(base)
+        packed = self._packed(model, base)
+        if self.layout:
+            write_layout(self.layout, packed, self.reference, report=self.report)
+        if self.tarball:
+            write_tarball(
+                self.tarball, docker_archive(packed.image, packed.blobs, self.reference), report=self.report
+            )
+        if self.publish:
+            origin = base.reference if base.digest else None
+            push_image(packed, self.reference, base=origin, report=self.report)
+        image = packed.image
+        return self._built(base, image.id, packed.digest, image.platform, image.size, in_engine=False)
+
+    def _model_upon(self, base: EngineBase | LayeredBase) -> ModelLayers:
+        detail(self.report, f"base: {base.resolved}")
+        return model_layers(self.servables, self.report)
+
+    def _packed(self, model: ModelLayers, base: LayeredBase) -> PackedImage:
+        labels = self._labels_on(base)
+        return model.packed(base.image, base.blobs, labels, _annotations(labels))
 
     def _labels_on(self, base: EngineBase | LayeredBase) -> dict[str, str]:
         pinned = {f"{_OCI}.base.digest": base.digest} if base.digest else {}
@@ -135,22 +139,25 @@ class _Job:
     def _built(
         self,
         base: EngineBase | LayeredBase,
-        *,
-        image_id: str | None,
+        image_id: str,
         digest: str | None,
-        layout: Path | None,
         platform: str,
         size: int,
+        *,
+        in_engine: bool,
     ) -> BuiltImage:
         return BuiltImage(
             reference=self.reference,
             image_id=image_id,
+            in_engine=in_engine,
             digest=digest,
-            layout=layout,
+            layout=self.layout,
+            tarball=self.tarball,
+            pushed=self.publish,
             base=base.resolved,
             base_kind=base.kind,
             platform=platform,
-            model_name=self.model,
+            model_name=self.servables[0].name,
             versions=tuple(servable.version for servable in self.servables),
             size=size,
         )

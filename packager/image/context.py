@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from packager.errors import BuildError, ImageNotFoundError, UsageError
@@ -11,6 +11,9 @@ from packager.image.tarball import Entry, tar_stream, tree, with_parents
 from packager.values import ServableVersion
 
 _DOCKERFILE = "Dockerfile.serving"
+
+_WEIGHTS = "/variables/variables.data-"
+_WORTH_A_LAYER = 1 << 20
 
 
 def checked_servables(servables: Sequence[ServableVersion]) -> tuple[ServableVersion, ...]:
@@ -33,15 +36,40 @@ def checked_servables(servables: Sequence[ServableVersion]) -> tuple[ServableVer
 
 def model_entries(servables: Sequence[ServableVersion]) -> list[Entry]:
     """Return the model's files, at the paths that they have in the image."""
-    root = MODEL_BASE_PATH.lstrip("/")
+    return with_parents(entry for servable in servables for entry in _version_entries(servable))
+
+
+def layer_entries(servables: Sequence[ServableVersion]) -> Iterator[tuple[str, list[Entry]]]:
+    """Yield what each layer holds, with a name for it: big weights of each version apart, then all the rest.
+
+    So a release with a new version, or with another signature or contract, sends only what it changed.
+    """
+    rest: list[Entry] = []
+    for servable in servables:
+        weights, others = _divided(_version_entries(servable))
+        if sum(entry.size for entry in weights) >= _WORTH_A_LAYER:
+            yield f"weights of {servable.name} version {servable.version}", with_parents(weights)
+            rest += others
+        else:
+            rest += [*weights, *others]
+    yield "graphs and contracts", with_parents(rest)
+
+
+def _version_entries(servable: ServableVersion) -> list[Entry]:
+    under = f"{MODEL_BASE_PATH.lstrip('/')}/{servable.name}/{servable.version}"
     try:
-        return with_parents(
-            entry
-            for servable in servables
-            for entry in tree(servable.path, f"{root}/{servable.name}/{servable.version}")
-        )
+        return list(tree(servable.path, under))
     except OSError as error:
         raise BuildError(f"cannot read '{error.filename}': {error.strerror}") from error
+
+
+def _divided(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """Divide a version's files into its weights and all others."""
+    weights: list[Entry] = []
+    others: list[Entry] = []
+    for entry in entries:
+        (weights if _WEIGHTS in entry.path else others).append(entry)
+    return weights, others
 
 
 def build_context(servables: Sequence[ServableVersion]) -> Iterator[bytes]:

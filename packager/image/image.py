@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
 from packager.errors import UsageError
-from packager.image.blobs import Blob
+from packager.image.blobs import Blob, Blobs
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
+
+_SETTINGS = (
+    *("User", "Env", "Entrypoint", "Cmd", "WorkingDir", "Volumes", "ExposedPorts", "Labels"),
+    *("StopSignal", "Healthcheck", "Shell"),
+)
+"""What a base may set: the specification's settings, and Docker's two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,16 @@ class Image:
     layers: tuple[Layer, ...]
 
     @property
+    def id(self) -> str:
+        """Digest of the config: what engines call the image by."""
+        return self.config_blob.digest
+
+    @property
+    def config_blob(self) -> Blob:
+        """The config as a blob."""
+        return Blob.of(self.config_document)
+
+    @property
     def config(self) -> dict[str, Any]:
         """The OCI config, parsed."""
         config: dict[str, Any] = json.loads(self.config_document)
@@ -59,8 +75,9 @@ class Image:
         """Bytes of all layers."""
         return sum(layer.blob.size for layer in self.layers)
 
-    def manifest_document(self, config: Blob, annotations: Mapping[str, str]) -> bytes:
+    def manifest_document(self, annotations: Mapping[str, str]) -> bytes:
         """Return the manifest's bytes; their digest is the image's own."""
+        config = self.config_blob
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -73,17 +90,47 @@ class Image:
         }
         return document(manifest)
 
-    def extended(self, layer: Layer, *, settings: Mapping[str, Any], created: str, comment: str) -> Image:
-        """Return this image with one more layer, and with ``settings`` over those of its config.
 
-        Environment, labels and exposed ports are merged; every other setting replaces the base's.
-        """
-        config = self.config
-        config["created"] = created
-        config["config"] = _merged(config.get("config") or {}, settings)
-        config["rootfs"]["diff_ids"].append(layer.diff_id)
-        config.setdefault("history", []).append({"created": created, "created_by": comment})
-        return Image(config_document=document(config), layers=(*self.layers, layer))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackedImage:
+    """An image ready to be handed over: its manifest, and where its config and layers can be read."""
+
+    image: Image
+    manifest: bytes
+    blobs: Blobs
+
+    @property
+    def digest(self) -> str:
+        """Digest of the manifest: what registries call the image by."""
+        return Blob.of(self.manifest).digest
+
+
+def config_upon(
+    base: Mapping[str, Any],
+    layers: Sequence[tuple[str, str]],
+    *,
+    settings: Mapping[str, Any],
+    created: str,
+) -> bytes:
+    """Return the config of an image that has ``layers`` (``diff_id`` and comment) upon those of ``base``.
+
+    ``base`` is a config too. Of it counts only what engines and registries tell alike, so that the
+    same base gives the same config wherever it was found; its history does not. Environment, labels and
+    exposed ports are merged with ``settings``; every other setting of those replaces the base's.
+    """
+    below = list(base["rootfs"]["diff_ids"])
+    variant = {"variant": base["variant"]} if base.get("variant") else {}
+    comments = [*("layer of the base" for _ in below), *(comment for _, comment in layers)]
+    config = {
+        "os": base["os"],
+        "architecture": base["architecture"],
+        **variant,
+        "created": created,
+        "config": _merged(base.get("config") or {}, settings),
+        "rootfs": {"type": "layers", "diff_ids": [*below, *(diff_id for diff_id, _ in layers)]},
+        "history": [{"created": created, "created_by": comment} for comment in comments],
+    }
+    return document(config)
 
 
 def document(content: Any) -> bytes:
@@ -107,9 +154,10 @@ def timestamp(seconds: int) -> str:
 
 
 def _merged(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    merged = {key: value for key, value in {**base, **settings}.items() if value is not None}
+    merged = {key: base[key] for key in _SETTINGS if base.get(key)}
+    merged.update(settings)
     for key in ("Labels", "ExposedPorts"):
         merged[key] = {**(base.get(key) or {}), **settings.get(key, {})}
     environment = dict(entry.split("=", 1) for entry in (*(base.get("Env") or ()), *settings.get("Env", ())))
     merged["Env"] = [f"{name}={value}" for name, value in environment.items()]
-    return merged
+    return {key: value for key, value in merged.items() if value is not None}

@@ -5,18 +5,55 @@ Format: github.com/opencontainers/image-spec, image-layout.md.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from packager.errors import OutputError
+from packager.errors import ImageNotFoundError, OutputError
 from packager.image.blobs import Blob, BlobStore
-from packager.image.image import INDEX, MANIFEST, Image, document
+from packager.image.image import INDEX, MANIFEST, Image, Layer, PackedImage, document
+from packager.progress import Report, say
 from packager.values import ImageReference
 
 _VERSION = document({"imageLayoutVersion": "1.0.0"})
+
+
+def write_layout(place: Path, packed: PackedImage, reference: ImageReference, *, report: Report) -> None:
+    """Write ``packed`` to ``place``, in the way of ``new_layout``."""
+    with new_layout(place) as layout:
+        done = 0
+        for layer in packed.image.layers:
+            layout.blobs.copy(layer.blob, packed.blobs)
+            done += layer.blob.size
+            say(report, f"writing the image layout '{place}'", done=done, total=packed.image.size)
+        layout.finish(packed, reference)
+
+
+def read_layout(place: Path) -> PackedImage:
+    """Return the one image of the layout at ``place``, or raise ImageNotFoundError."""
+    try:
+        (entry,) = json.loads((place / "index.json").read_bytes())["manifests"]
+        blobs = BlobStore(place / "blobs" / "sha256")
+        manifest = blobs.path(entry["digest"]).read_bytes()
+        parts = json.loads(manifest)
+        config = blobs.path(parts["config"]["digest"]).read_bytes()
+        layers = tuple(
+            Layer(
+                blob=Blob(digest=layer["digest"], size=layer["size"]),
+                diff_id=diff_id,
+                media_type=layer["mediaType"],
+            )
+            for layer, diff_id in zip(parts["layers"], json.loads(config)["rootfs"]["diff_ids"], strict=True)
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ImageNotFoundError(
+            f"'{place}' is no image layout of one image: {error}",
+            hint=f"packager build models/NAME --tag REF --engine none --oci-layout '{place}'",
+        ) from error
+    return PackedImage(image=Image(config_document=config, layers=layers), manifest=manifest, blobs=blobs)
 
 
 class Layout:
@@ -26,11 +63,11 @@ class Layout:
         self._folder = folder
         self.blobs = BlobStore(folder / "blobs" / "sha256")
 
-    def finish(self, image: Image, reference: ImageReference, annotations: dict[str, str]) -> Blob:
-        """Write the documents around layers that are here already; return the manifest."""
-        config = self.blobs.add([image.config_document])
-        manifest = self.blobs.add([image.manifest_document(config, annotations)])
-        operating_system, architecture = image.platform.split("/")
+    def finish(self, packed: PackedImage, reference: ImageReference) -> None:
+        """Write the documents around layers that are here already."""
+        self.blobs.add([packed.image.config_document])
+        manifest = self.blobs.add([packed.manifest])
+        operating_system, architecture = packed.image.platform.split("/")
         entry = {
             "mediaType": MANIFEST,
             "digest": manifest.digest,
@@ -44,7 +81,6 @@ class Layout:
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}
         (self._folder / "index.json").write_bytes(document(index))
         (self._folder / "oci-layout").write_bytes(_VERSION)
-        return manifest
 
 
 @contextmanager

@@ -15,13 +15,16 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One member of a tar stream: a file (of ``source`` or ``content``), a folder, or a symbolic link."""
+    """One member of a tar stream: a file (of ``source``, ``content`` or ``chunks``), a folder, or a link."""
 
     path: str
     """Relative, with ``/`` between its parts and none at its ends."""
     mode: int = 0o644
     source: Path | None = None
     content: bytes = b""
+    chunks: Callable[[], Iterator[bytes]] | None = None
+    """Makes the content of a file of ``length`` bytes."""
+    length: int = 0
     directory: bool = False
     link: str | None = None
 
@@ -32,7 +35,7 @@ class Entry:
     @property
     def size(self) -> int:
         """Bytes of the file's content."""
-        return self.source.stat().st_size if self.source else len(self.content)
+        return self.source.stat().st_size if self.source else self.length or len(self.content)
 
 
 def folder(path: str, mode: int = 0o755) -> Entry:
@@ -105,7 +108,7 @@ def _member(entry: Entry, mtime: int) -> Iterator[bytes]:
 
 def _content(entry: Entry, size: int) -> Iterator[bytes]:
     if entry.source is None:
-        yield entry.content
+        yield from entry.chunks() if entry.chunks else (entry.content,)
         return
     left = size
     with entry.source.open("rb", buffering=0) as file:

@@ -201,7 +201,7 @@ def test_without_an_engine_the_image_is_a_layout_and_the_answers_are_a_processs(
     release = done.json
     assert release["smoke"]["mode"] == "process"
     assert release["image"]["layout"] == "models/digits.oci"
-    assert release["image"]["image_id"] is None
+    assert release["image"]["in_engine"] is False
     index = json.loads((tmp_path / "models/digits.oci/index.json").read_text())
     assert index["manifests"][0]["digest"] == release["image"]["digest"]
 

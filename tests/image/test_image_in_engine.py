@@ -1,12 +1,15 @@
-"""Images built in the real engine from ``Dockerfile.serving``: what they are and how they run."""
+"""Images brought into the real engine: what they are, how they run, and that every way gives the same."""
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixtures_engine import tiny_config
@@ -14,8 +17,8 @@ from fixtures_registry import Registry
 
 from packager import labels
 from packager.engine import Container, ContainerSpec, Engine, EngineImage, connect
-from packager.errors import BaseUnavailableError, BuildError, ImageNotFoundError
-from packager.image import build_image
+from packager.errors import BaseUnavailableError, BuildError, EngineError, ImageNotFoundError
+from packager.image import build_image, read_layout
 from packager.image.archive import docker_archive
 from packager.image.blobs import BlobStore
 from packager.image.image import Image
@@ -146,7 +149,7 @@ def test_a_layout_of_an_engine_s_image_is_that_image(
 
 
 @pytest.mark.registry
-def test_both_ways_of_building_give_the_same_settings(
+def test_every_way_gives_the_same_image(
     engine: Engine,
     registry: Registry,
     tiny_image: tuple[Image, BlobStore],
@@ -159,28 +162,78 @@ def test_both_ways_of_building_give_the_same_settings(
     monkeypatch.setenv("PACKAGER_CACHE", str(tmp_path / "cache"))
     digest = registry.upload(*tiny_image, "packager-test/both", "1")
     base = f"{registry.address}/packager-test/both:1"
+    published = new_tag(registry.address)
     logged_in = connect()
     try:
         in_engine = build_image(servables, new_tag(), base=base, engine=logged_in, layout=tmp_path / "engine")
-        on_disk = build_image(servables, new_tag(), base=base, engine=None, layout=tmp_path / "disk")
+        pieces = build_image(
+            servables,
+            published,
+            base=base,
+            engine=None,
+            layout=tmp_path / "disk",
+            tarball=tmp_path / "image.tar",
+            publish=True,
+        )
     finally:
         logged_in.remove_image(base)
         logged_in.close()
-    assert in_engine.base == on_disk.base == f"{registry.address}/packager-test/both@{digest}"
-    one, other = (config_of(tmp_path / name) for name in ("engine", "disk"))
-    kept = ("Env", "Entrypoint", "ExposedPorts", "Labels", "User")
-    assert {key: one["config"][key] for key in kept} == {key: other["config"][key] for key in kept}
+    assert in_engine.base == pieces.base == f"{registry.address}/packager-test/both@{digest}"
+    assert in_engine.image_id == pieces.image_id
+    assert in_engine.digest == pieces.digest == registry.digest(published.path, str(published.tag))
+    engine.remove_image(in_engine.image_id)
+    with (tmp_path / "image.tar").open("rb") as archive:
+        engine.load(iter(lambda: archive.read(1 << 20), b""))
+    loaded = engine.image(str(published))
+    assert loaded is not None
+    assert loaded.id == in_engine.image_id
+
+
+def test_an_engine_that_loads_no_part_of_an_image_builds_the_same_content(
+    engine: Engine,
+    tiny_base: ImageReference,
+    new_tag: NewTag,
+    built: BuiltImage,
+    servables: list[ServableVersion],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As ``docker build -f Dockerfile.serving`` would by hand."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise EngineError("no such layer")
+
+    (servables[0].path / "saved_model.pb").write_bytes(b"changed")  # else the engine has the image already
+    loaded = build_image(servables, new_tag(), base=str(tiny_base), engine=engine, layout=tmp_path / "loaded")
+    engine.remove_image(loaded.image_id)
+    monkeypatch.setattr(engine, "load", refuse)
+    by_hand = build_image(servables, new_tag(), base=str(tiny_base), engine=engine, layout=tmp_path / "hand")
+    assert by_hand.image_id != loaded.image_id
+    one, other = (config_of(tmp_path / name) for name in ("loaded", "hand"))
+    kept = ("Env", "Entrypoint", "ExposedPorts", "Labels", "User", "StopSignal", "Healthcheck")
+    assert {key: one["config"].get(key) for key in kept} == {key: other["config"].get(key) for key in kept}
     assert not one["config"].get("Cmd")
-    assert "Cmd" not in other["config"]
-    assert one["rootfs"]["diff_ids"][0] == other["rootfs"]["diff_ids"][0]
+    assert not other["config"].get("Cmd")
+    assert files_of(tmp_path / "loaded") == files_of(tmp_path / "hand")
 
 
-def config_of(layout: Path) -> dict[str, dict[str, list[str]]]:
-    blobs = BlobStore(layout / "blobs" / "sha256")
-    (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
-    manifest = json.loads(blobs.path(entry["digest"]).read_text())
-    config: dict[str, dict[str, list[str]]] = json.loads(blobs.path(manifest["config"]["digest"]).read_text())
-    return config
+def config_of(layout: Path) -> dict[str, Any]:
+    return read_layout(layout).image.config
+
+
+def files_of(layout: Path) -> dict[str, tuple[int, int, str, bytes]]:
+    """Files of the model by name: mode, owner, kind and content, whatever the layers."""
+    packed = read_layout(layout)
+    found = {}
+    for layer in packed.image.layers:
+        content = b"".join(packed.blobs.chunks(layer.blob))
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            for member in archive:
+                if member.name.startswith("models"):
+                    file = archive.extractfile(member)
+                    data = file.read() if file else b""
+                    found[member.name] = (member.mode & 0o777, member.uid, str(member.type), data)
+    return found
 
 
 def test_a_base_for_another_machine_is_refused(

@@ -68,14 +68,14 @@ def test_the_model_lies_on_the_base(
     reference, digest = base
     built = build(servable, reference, tmp_path / "image")
     assert built.base == f"{reference.rpartition(':')[0]}@{digest}"
-    assert (built.base_kind, built.image_id, built.layout) == ("custom", None, tmp_path / "image")
+    assert (built.base_kind, built.in_engine, built.layout) == ("custom", False, tmp_path / "image")
     assert (built.model_name, built.versions, built.reference) == ("digits", (1,), TAG)
     manifest, config = documents(tmp_path / "image")
     blobs = BlobStore(tmp_path / "image" / "blobs" / "sha256")
     assert (
         built.digest == json.loads((tmp_path / "image" / "index.json").read_text())["manifests"][0]["digest"]
     )
-    assert len(manifest["layers"]) == 2  # type: ignore[arg-type]
+    assert len(manifest["layers"]) == 3, "the base, the weights, and the rest"  # type: ignore[arg-type]
     assert all(blobs.path(layer["digest"]).is_file() for layer in manifest["layers"])  # type: ignore[attr-defined]
     settings = config["config"]
     assert settings["Labels"] == {  # type: ignore[index]

@@ -12,12 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from packager.errors import DigestMismatchError, OutputError, UsageError
+from packager.errors import DigestMismatchError, ImageNotFoundError, OutputError, UsageError
 from packager.image.archive import docker_archive, read_docker_archive
 from packager.image.blobs import Blob, BlobStore
-from packager.image.image import LAYER, Image, Layer, document, source_date, timestamp
-from packager.image.layout import new_layout
+from packager.image.image import (
+    LAYER,
+    Image,
+    Layer,
+    PackedImage,
+    config_upon,
+    document,
+    source_date,
+    timestamp,
+)
+from packager.image.layout import new_layout, read_layout, write_layout
 from packager.image.tarball import Entry, tar_stream
+from packager.progress import silent
 from packager.values import ImageReference
 
 REFERENCE = ImageReference.parse("r.example.com/digits:7")
@@ -45,6 +55,10 @@ def image(blobs: BlobStore) -> Image:
         "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
     }
     return Image(config_document=document(config), layers=layers)
+
+
+def packed_image(image: Image, blobs: BlobStore, annotations: dict[str, str]) -> PackedImage:
+    return PackedImage(image=image, manifest=image.manifest_document(annotations), blobs=blobs)
 
 
 def test_a_blob_is_named_by_its_content(blobs: BlobStore) -> None:
@@ -82,8 +96,7 @@ def test_a_blob_that_cannot_be_written_is_not_kept(blobs: BlobStore) -> None:
     assert list(blobs.folder.iterdir()) == []
 
 
-def test_settings_lie_over_those_of_the_base(image: Image, blobs: BlobStore) -> None:
-    layer = Layer.uncompressed(blobs.add([b"model"]))
+def test_settings_lie_over_those_of_the_base(image: Image) -> None:
     settings = {
         "Env": ["PATH=/usr/bin", "NEW=2"],
         "Labels": {"b": "2"},
@@ -91,19 +104,30 @@ def test_settings_lie_over_those_of_the_base(image: Image, blobs: BlobStore) -> 
         "Cmd": None,
         "User": "65532",
     }
-    extended = image.extended(layer, settings=settings, created="2024-01-01T00:00:00Z", comment="added")
-    assert extended.config["config"] == {
+    layers = [(sha256(b"model"), "added")]
+    text = config_upon(image.config, layers, settings=settings, created="2024-01-01T00:00:00Z")
+    config = json.loads(text)
+    assert config["config"] == {
         "Env": ["PATH=/usr/bin", "KEPT=1", "NEW=2"],
         "Labels": {"a": "1", "b": "2"},
         "ExposedPorts": {"8501/tcp": {}},
         "User": "65532",
     }
-    assert extended.config["rootfs"]["diff_ids"] == [*image.config["rootfs"]["diff_ids"], layer.diff_id]
-    assert extended.config["history"] == [{"created": "2024-01-01T00:00:00Z", "created_by": "added"}]
-    assert extended.layers == (*image.layers, layer)
-    assert extended.platform == "linux/arm64"
-    assert "diff_ids" in image.config["rootfs"]
-    assert len(image.config["rootfs"]["diff_ids"]) == 2, "the base itself is as it was"
+    assert config["rootfs"]["diff_ids"] == [*image.config["rootfs"]["diff_ids"], sha256(b"model")]
+    assert [entry["created_by"] for entry in config["history"]] == [*["layer of the base"] * 2, "added"]
+    assert (config["os"], config["architecture"]) == ("linux", "arm64")
+
+
+def test_a_config_is_the_same_from_an_engine_s_words(image: Image) -> None:
+    """Engines add empty settings of their own, and tell no history."""
+    base = image.config
+    told = {**base, "variant": "", "config": {"Hostname": "", "OnBuild": None, "User": "", **base["config"]}}
+    base["history"] = [{"created": "2020-01-01T00:00:00Z"}]
+    one, other = (
+        config_upon(config, [], settings={"User": "1"}, created="2024-01-01T00:00:00Z")
+        for config in (base, told)
+    )
+    assert one == other
 
 
 def test_a_layout_is_one_by_its_specification(image: Image, blobs: BlobStore, tmp_path: Path) -> None:
@@ -111,11 +135,12 @@ def test_a_layout_is_one_by_its_specification(image: Image, blobs: BlobStore, tm
     with new_layout(place) as layout:
         for layer in image.layers:
             layout.blobs.copy(layer.blob, blobs)
-        manifest_blob = layout.finish(image, REFERENCE, {"title": "digits"})
+        packed = packed_image(image, blobs, {"title": "digits"})
+        layout.finish(packed, REFERENCE)
         assert not place.exists(), "nothing is there before it is whole"
     assert json.loads((place / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
     (entry,) = json.loads((place / "index.json").read_text())["manifests"]
-    assert (entry["digest"], entry["size"]) == (manifest_blob.digest, manifest_blob.size)
+    assert (entry["digest"], entry["size"]) == (packed.digest, len(packed.manifest))
     assert entry["platform"] == {"os": "linux", "architecture": "arm64"}
     assert entry["annotations"]["org.opencontainers.image.ref.name"] == "7"
     for path in (place / "blobs" / "sha256").iterdir():
@@ -131,13 +156,24 @@ def test_a_layout_is_one_by_its_specification(image: Image, blobs: BlobStore, tm
     assert {layer["mediaType"] for layer in manifest["layers"]} == {LAYER}
 
 
+def test_a_layout_is_read_as_it_was_written(image: Image, blobs: BlobStore, tmp_path: Path) -> None:
+    packed = packed_image(image, blobs, {"title": "digits"})
+    write_layout(tmp_path / "layout", packed, REFERENCE, report=silent)
+    read = read_layout(tmp_path / "layout")
+    assert (read.image, read.manifest) == (packed.image, packed.manifest)
+    for layer in image.layers:
+        assert b"".join(read.blobs.chunks(layer.blob)) == blobs.path(layer.blob.digest).read_bytes()
+    (tmp_path / "layout" / "index.json").write_text('{"manifests": []}')
+    for place in (tmp_path / "layout", tmp_path / "absent"):
+        with pytest.raises(ImageNotFoundError, match="is no image layout of one image"):
+            read_layout(place)
+    assert not (tmp_path / "absent").exists()
+
+
 def test_a_layout_replaces_a_layout_and_nothing_else(image: Image, blobs: BlobStore, tmp_path: Path) -> None:
     place = tmp_path / "layout"
     for _ in range(2):
-        with new_layout(place) as layout:
-            for layer in image.layers:
-                layout.blobs.copy(layer.blob, blobs)
-            layout.finish(image, REFERENCE, {})
+        write_layout(place, packed_image(image, blobs, {}), REFERENCE, report=silent)
     assert len(list((place / "blobs" / "sha256").iterdir())) == 4
     assert [path.name for path in tmp_path.iterdir() if "layout" in path.name] == ["layout"]
     for other in (tmp_path / "folder", tmp_path / "file"):
@@ -205,6 +241,20 @@ def test_an_archive_is_what_docker_reads(image: Image, blobs: BlobStore) -> None
         (manifest,) = json.load(archive.extractfile("manifest.json"))  # type: ignore[arg-type]
         assert manifest["RepoTags"] == [str(REFERENCE)]
         assert {manifest["Config"], *manifest["Layers"]} < set(archive.getnames())
+
+
+def test_an_archive_leaves_out_what_the_engine_has(image: Image, blobs: BlobStore) -> None:
+    lower, upper = image.layers
+    partial = Image(config_document=image.config_document, layers=(upper,))
+    stream = b"".join(docker_archive(partial, blobs, REFERENCE, present=[lower.diff_id]))
+    with tarfile.open(fileobj=io.BytesIO(stream)) as archive:
+        (manifest,) = json.load(archive.extractfile("manifest.json"))  # type: ignore[arg-type]
+        assert len(manifest["Layers"]) == 2
+        absent, present = manifest["Layers"]
+        assert absent not in archive.getnames()
+        content = archive.extractfile(present)
+        assert content is not None
+        assert sha256(content.read()) == upper.diff_id
 
 
 def test_the_date_of_images_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,10 +26,12 @@ from packager.errors import (
     RegistryError,
     RegistryUnreachableError,
 )
+from packager.image import transport
 from packager.image.cache import Cache
 from packager.image.credentials import Credentials, credentials_for
 from packager.image.image import document
-from packager.image.registry import Repository, fetch_image
+from packager.image.registry import Repository
+from packager.image.remote import remote_image
 from packager.progress import Event
 from packager.values import ImageReference
 
@@ -151,20 +153,31 @@ def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
 
 
-def test_an_image_is_fetched_once(token_registry: TokenRegistry, cache: Cache) -> None:
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "PAUSES", (0.0, 0.0))
+
+
+def test_an_image_s_layers_are_fetched_when_read_and_once(
+    token_registry: TokenRegistry, cache: Cache
+) -> None:
     digest, config = token_registry.add_image("amd64")
     token_registry.manifests["1"] = token_registry.manifests[digest]
     events: list[Event] = []
-    image, found = fetch_image(token_registry.reference(":1"), "linux/amd64", cache, report=events.append)
-    assert found == digest
-    assert image.config_document == config
-    assert [layer.media_type.rpartition(".")[2] for layer in image.layers] == ["tar+gzip", "tar"]
-    assert all(cache.blobs.has(layer.blob) for layer in image.layers)
-    assert (events[-1].done, events[-1].total) == (image.size, image.size)
+    found = remote_image(token_registry.reference(":1"), "linux/amd64", cache, report=events.append)
+    assert found.digest == digest
+    assert found.image.config_document == config
+    layers = found.image.layers
+    assert [layer.media_type.rpartition(".")[2] for layer in layers] == ["tar+gzip", "tar"]
+    assert not any(cache.blobs.has(layer.blob) for layer in layers)
+    content = [b"".join(found.blobs.chunks(layer.blob)) for layer in layers]
+    assert [sha256(part) for part in content] == [layer.blob.digest for layer in layers]
+    assert (events[-1].done, events[-1].total) == (layers[-1].blob.size, layers[-1].blob.size)
     token_registry.requests.clear()
-    again, _ = fetch_image(token_registry.reference(f"@{digest}"), "linux/amd64", cache)
-    assert again == image
-    assert not any(layer.blob.digest in path for layer in image.layers for path in token_registry.requests)
+    again = remote_image(token_registry.reference(f"@{digest}"), "linux/amd64", cache)
+    assert again.image == found.image
+    assert [b"".join(again.blobs.chunks(layer.blob)) for layer in layers] == content
+    assert not any("blobs" in path for path in token_registry.requests)
 
 
 def test_an_index_leads_to_the_platform(token_registry: TokenRegistry, cache: Cache) -> None:
@@ -175,37 +188,38 @@ def test_an_index_leads_to_the_platform(token_registry: TokenRegistry, cache: Ca
     attestation = {"digest": entries[0]["digest"], "platform": {"os": "unknown", "architecture": "unknown"}}
     index = document({"schemaVersion": 2, "manifests": [attestation, *entries]})
     token_registry.manifests["1"] = index
-    image, digest = fetch_image(token_registry.reference(":1"), "linux/arm64", cache)
-    assert (image.platform, digest) == ("linux/arm64", sha256(index))
+    found = remote_image(token_registry.reference(":1"), "linux/arm64", cache)
+    assert (found.image.platform, found.digest) == ("linux/arm64", sha256(index))
     with pytest.raises(BaseUnavailableError, match=r"not made for linux/riscv64, only for .*linux/arm64"):
-        fetch_image(token_registry.reference(":1"), "linux/riscv64", cache)
+        remote_image(token_registry.reference(":1"), "linux/riscv64", cache)
 
 
 def test_a_blob_with_other_content_is_refused(token_registry: TokenRegistry, cache: Cache) -> None:
     digest, _ = token_registry.add_image("amd64")
     layer = json.loads(token_registry.manifests[digest])["layers"][0]["digest"]
     token_registry.blobs[layer] = b"something else"
+    found = remote_image(token_registry.reference(f"@{digest}"), "linux/amd64", cache)
     with pytest.raises(DigestMismatchError, match=layer):
-        fetch_image(token_registry.reference(f"@{digest}"), "linux/amd64", cache)
-    assert list(cache.blobs.folder.iterdir()) == []
+        list(found.blobs.chunks(found.image.layers[0].blob))
+    assert not cache.blobs.path(layer).exists()
 
 
 def test_a_manifest_with_other_content_is_refused(token_registry: TokenRegistry, cache: Cache) -> None:
     digest, _ = token_registry.add_image("amd64")
     token_registry.manifests[digest] += b"\n"
     with pytest.raises(DigestMismatchError, match=digest):
-        fetch_image(token_registry.reference(f"@{digest}"), "linux/amd64", cache)
+        remote_image(token_registry.reference(f"@{digest}"), "linux/amd64", cache)
 
 
 def test_an_image_that_is_not_there(token_registry: TokenRegistry, cache: Cache) -> None:
     with pytest.raises(RegistryError, match="has no 'team/base' with 'manifests/9'"):
-        fetch_image(token_registry.reference(":9"), "linux/amd64", cache)
+        remote_image(token_registry.reference(":9"), "linux/amd64", cache)
 
 
 def test_a_registry_that_fails(token_registry: TokenRegistry, cache: Cache) -> None:
     token_registry.answer = (500, b"{}")
     with pytest.raises(RegistryError, match="answered 500"):
-        fetch_image(token_registry.reference(":1"), "linux/amd64", cache)
+        remote_image(token_registry.reference(":1"), "linux/amd64", cache)
 
 
 @pytest.mark.parametrize("secret", ["ada:wrong", ""])
@@ -214,13 +228,13 @@ def test_credentials_that_the_token_service_refuses(
 ) -> None:
     log_in(monkeypatch, tmp_path, token_registry.address, secret)
     with pytest.raises(RegistryAuthError) as caught:
-        fetch_image(token_registry.reference(":1"), "linux/amd64", cache)
+        remote_image(token_registry.reference(":1"), "linux/amd64", cache)
     assert caught.value.hint == f"docker login {token_registry.address}"
 
 
 def test_a_registry_that_is_not_there(cache: Cache, free_port: int) -> None:
     with pytest.raises(RegistryUnreachableError, match=f"127.0.0.1:{free_port}"):
-        fetch_image(ImageReference.parse(f"127.0.0.1:{free_port}/base:1"), "linux/amd64", cache)
+        remote_image(ImageReference.parse(f"127.0.0.1:{free_port}/base:1"), "linux/amd64", cache)
 
 
 @pytest.mark.parametrize(

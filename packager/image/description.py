@@ -1,0 +1,75 @@
+"""The one description that every way of building goes by: a model's layers, and the config upon a base's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from packager.image.blobs import Blob, Blobs, MadeBlobs
+from packager.image.context import layer_entries
+from packager.image.image import Image, Layer, PackedImage, config_upon, source_date, timestamp
+from packager.image.settings import serving_settings
+from packager.image.tarball import tar_stream
+from packager.progress import Report, say
+from packager.values import ServableVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelLayers:
+    """The layers of a model, by their digests; their bytes are made from its files when they are read."""
+
+    model: str
+    layers: tuple[Layer, ...]
+    comments: tuple[str, ...]
+    made: Mapping[str, Callable[[], Iterable[bytes]]]
+    """By digest, what makes the layer's bytes."""
+
+    def upon(self, config: Mapping[str, Any], labels: Mapping[str, str]) -> Image:
+        """Return the image upon a base of that config, with these layers alone."""
+        told = [(layer.diff_id, comment) for layer, comment in zip(self.layers, self.comments, strict=True)]
+        settings = serving_settings(self.model, labels)
+        document = config_upon(config, told, settings=settings, created=timestamp(source_date()))
+        return Image(config_document=document, layers=self.layers)
+
+    def chunks(self, blob: Blob) -> Iterator[bytes]:
+        """Yield the bytes of one of the layers."""
+        yield from self.made[blob.digest]()
+
+    def packed(
+        self, base: Image, below: Blobs, labels: Mapping[str, str], annotations: Mapping[str, str]
+    ) -> PackedImage:
+        """Return the whole image upon ``base``, whose layers are read from ``below``."""
+        upper = self.upon(base.config, labels)
+        image = Image(config_document=upper.config_document, layers=(*base.layers, *self.layers))
+        made = {**self.made, image.id: lambda: [image.config_document]}
+        return PackedImage(
+            image=image, manifest=image.manifest_document(annotations), blobs=MadeBlobs(made, below)
+        )
+
+
+def model_layers(servables: Sequence[ServableVersion], report: Report) -> ModelLayers:
+    """Read the versions of one model once, to tell the digests of their layers."""
+    groups = list(layer_entries(servables))
+    streams = [partial(tar_stream, entries, mtime=source_date()) for _, entries in groups]
+    total = sum(entry.size for _, entries in groups for entry in entries if not entry.directory)
+    layers: list[Layer] = []
+    for stream in streams:
+        layers.append(Layer.uncompressed(_measured(stream, sum(x.blob.size for x in layers), total, report)))
+    return ModelLayers(
+        model=servables[0].name,
+        layers=tuple(layers),
+        comments=tuple(f"packager: {name}" for name, _ in groups),
+        made={layer.blob.digest: stream for layer, stream in zip(layers, streams, strict=True)},
+    )
+
+
+def _measured(stream: Callable[[], Iterable[bytes]], done: int, total: int, report: Report) -> Blob:
+    digest, size = hashlib.sha256(), 0
+    for chunk in stream():
+        digest.update(chunk)
+        size += len(chunk)
+        say(report, "reading the model", done=min(done + size, total), total=total)
+    return Blob(digest=f"sha256:{digest.hexdigest()}", size=size)

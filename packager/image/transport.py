@@ -1,0 +1,168 @@
+"""Requests to a registry: authorised as it asks, tried again when it is busy, and failed in our words.
+
+Tokens: distribution.github.io/distribution/spec/auth.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, NoReturn
+from urllib.parse import urljoin
+
+import requests
+import urllib3
+
+from packager.errors import RegistryAuthError, RegistryError, RegistryUnreachableError
+from packager.image.credentials import DOCKER_HUB, credentials_for
+from packager.values import ImageReference
+
+PAUSES = (0.5, 1.0, 2.0)
+"""Seconds before each further try."""
+
+_TIMEOUT = (10, 60)
+"""Seconds to connect, and between two chunks."""
+
+_BUSY = (429, 500, 502, 503, 504)
+_LONGEST_PAUSE = 30.0
+
+Content = Callable[[], bytes | Iterator[bytes]]
+"""Makes a request's body, once for each try."""
+
+
+class InterruptedTransferError(RegistryUnreachableError):
+    """The connection broke, or the registry failed, in the middle of an exchange."""
+
+
+class Transport:
+    """The way to one repository of a registry; paths are relative to the repository's own URL."""
+
+    def __init__(self, reference: ImageReference) -> None:
+        self.registry = DOCKER_HUB if reference.domain in (None, "index.docker.io") else str(reference.domain)
+        self.path = reference.path
+        host = self.registry
+        if self.registry == DOCKER_HUB:
+            host = "registry-1.docker.io"
+            self.path = self.path if "/" in self.path else f"library/{self.path}"
+        self.url = f"{'http' if _is_loopback(host) else 'https'}://{host}/v2/{self.path}"
+        self._session = requests.Session()
+        self._session.trust_env = not _is_loopback(host)  # no proxy leads back to this machine
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        content: Content | None = None,
+        stream: bool = False,
+        repeatable: bool = True,
+        expected: Collection[int] = (),
+    ) -> requests.Response:
+        """Return the registry's answer, or raise a RegistryError.
+
+        ``expected`` are statuses of failures that are answers to the caller. What is not ``repeatable`` is
+        tried once, and raises InterruptedTransferError where another try could end well.
+        """
+        options = {"headers": headers, "params": params, "stream": stream}
+        for pause in (*PAUSES, None) if repeatable else (None,):
+            try:
+                response = self._authorised(method, urljoin(f"{self.url}/", path), content, options)
+            except requests.RequestException as error:
+                if pause is None or not _may_pass(error):
+                    self.broken(error)
+            else:
+                if response.status_code not in _BUSY or pause is None:
+                    return self._checked(response, path, expected)
+                pause = max(pause, _asked_pause(response))
+            time.sleep(pause)
+        raise AssertionError("the last try returns or raises")
+
+    def broken(self, error: Exception) -> NoReturn:
+        """Say that the registry does not answer, or does no more."""
+        kind = InterruptedTransferError if _may_pass(error) else RegistryUnreachableError
+        raise kind(
+            f"no registry answers at {self.registry!r}",
+            hint="check the address and the network",
+            details=str(error),
+        ) from error
+
+    def _authorised(
+        self, method: str, url: str, content: Content | None, options: Mapping[str, Any]
+    ) -> requests.Response:
+        def ask() -> requests.Response:
+            body = content() if content else None
+            return self._session.request(method, url, data=body, timeout=_TIMEOUT, **options)
+
+        response = ask()
+        if response.status_code == requests.codes.unauthorized:
+            self._log_in(response.headers.get("WWW-Authenticate", ""))
+            response = ask()
+        return response
+
+    def _log_in(self, challenge: str) -> None:
+        """Do what the registry's challenge asks for: basic credentials, or a token from its token service."""
+        scheme, _, rest = challenge.partition(" ")
+        credentials = credentials_for(self.registry)
+        if scheme.lower() == "bearer":
+            parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
+            answer = self._session.get(
+                parameters.pop("realm", ""),
+                params=parameters,
+                auth=credentials,
+                headers={"Authorization": None},  # an outworn token is no credential for a new one
+                timeout=_TIMEOUT,
+            )
+            token = answer.json() if answer.ok else {}
+            self._session.headers["Authorization"] = (
+                f"Bearer {token.get('token') or token.get('access_token')}"
+            )
+        elif credentials:
+            self._session.auth = credentials
+
+    def _checked(
+        self, response: requests.Response, path: str, expected: Collection[int]
+    ) -> requests.Response:
+        status = response.status_code
+        if response.ok or status in expected:
+            return response
+        if status in (requests.codes.unauthorized, requests.codes.forbidden):
+            raise RegistryAuthError(
+                f"the registry {self.registry!r} refuses these credentials for {self.path!r}",
+                hint=f"docker login {self.registry}",
+            )
+        if status == requests.codes.not_found:
+            raise RegistryError(f"the registry {self.registry!r} has no {self.path!r} with {path!r}")
+        kind = InterruptedTransferError if status in _BUSY else RegistryError
+        raise kind(
+            f"the registry {self.registry!r} answered {status} {response.reason}",
+            details=response.text[:1000] or None,
+        )
+
+
+def _may_pass(error: Exception) -> bool:
+    """Tell whether another try may end well: something had answered, and broke off."""
+    never_answered = isinstance(error, requests.ConnectTimeout) or any(
+        isinstance(cause, urllib3.exceptions.MaxRetryError) for cause in error.args
+    )
+    return not never_answered and isinstance(
+        error, (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    )
+
+
+def _asked_pause(response: requests.Response) -> float:
+    """Return the seconds of ``Retry-After``, 0 where there is none (or a date, which is rare)."""
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), _LONGEST_PAUSE) if text.isdecimal() else 0.0
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether plain http is good enough, as it is for the docker command."""
+    name = host.rsplit(":", 1)[0].strip("[]")
+    try:
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
