@@ -67,7 +67,8 @@ def causes() -> str:
 
 def descendants(cls: type[PackagerError]) -> Iterator[type[PackagerError]]:
     for child in cls.__subclasses__():
-        yield child
+        if child.__module__ == cls.__module__:  # others are a part's own business
+            yield child
         yield from descendants(child)
 
 
