@@ -1,23 +1,21 @@
-"""What a servable can be asked: predict, classify and regress, checked as TensorFlow Serving checks them.
+"""What a servable can be asked to predict, checked as TensorFlow Serving checks it.
 
-The checks and their words follow ``predict_util.cc``, ``classifier.cc`` and ``regressor.cc``.
+The checks and their words follow ``predict_util.cc``, and TensorFlow's ``saved_model/util.cc``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from packager.serving.native.dtypes import DType
 from packager.serving.native.servable import Servable
 from packager.serving.native.signatures import Signature
 from packager.serving.native.tensors import Tensor
-from packager.serving.status import failed_precondition, invalid_argument
+from packager.serving.status import Code, StatusError, invalid_argument
 
 DEFAULT_SIGNATURE = "serving_default"
 
-_CLASSIFY = "tensorflow/serving/classify"
-_REGRESS = "tensorflow/serving/regress"
+_METHODS = tuple(f"tensorflow/serving/{verb}" for verb in ("predict", "classify", "regress"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,149 +24,94 @@ class InferenceOptions:
 
     timeout_ms: int = 30_000
     check_method_names: bool = False
-    """Whether classify and regress insist on the signature's ``method_name``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Classified:
-    """One class of one example. A model may give labels, scores or both."""
-
-    label: bytes
-    score: float
+    """Whether requests insist on the signature's ``method_name``."""
 
 
 def predict(
-    servable: Servable, signature: Signature, inputs: Mapping[str, Tensor], options: InferenceOptions
+    servable: Servable,
+    signature: Signature,
+    inputs: Mapping[str, Tensor | bytes],
+    options: InferenceOptions,
+    wanted: Sequence[str] = (),
 ) -> dict[str, Tensor]:
-    """Run a signature on its inputs and return its outputs by name, in the order of their names."""
-    if inputs.keys() != signature.inputs.keys():
-        raise _wrong_inputs(signature, inputs)
-    feeds = [(signature.inputs[name].name, tensor) for name, tensor in inputs.items()]
-    fetches = [info.name for info in signature.outputs.values()]
+    """Run a signature on its inputs and return its outputs by name, in the order of their names.
+
+    An input is a tensor or a serialised TensorProto. ``wanted`` names the outputs to return, if not all.
+    """
+    if options.check_method_names and signature.method_name not in _METHODS:
+        raise _wrong_method(signature)
+    feeds = _feeds(signature, inputs)
+    names = _checked_outputs(signature, wanted) or list(signature.outputs)
+    fetches = [signature.outputs[name].name for name in names]
     results = servable.session.run(feeds, fetches, timeout_ms=options.timeout_ms)
-    return dict(zip(signature.outputs, results, strict=True))
+    return dict(zip(names, results, strict=True))
 
 
-def classify(
-    servable: Servable, key: str, examples: Sequence[bytes], options: InferenceOptions
-) -> list[list[Classified]]:
-    """Run a classification signature on serialised Examples: for each one, its classes."""
-    signature = _signature(servable, key)
-    if options.check_method_names and signature.method_name != _CLASSIFY:
-        raise _wrong_method("classification", _CLASSIFY, signature)
-    source = _only_input(signature, "classification")
-    wanted = {
-        alias: signature.outputs[alias].name for alias in ("classes", "scores") if alias in signature.outputs
-    }
-    if not 1 <= len(signature.outputs) <= 2:
-        raise invalid_argument(f"Expected one or two output Tensors, found {len(signature.outputs)}")
-    if not wanted:
-        raise failed_precondition(
-            'Expected classification signature outputs to contain at least one of "classes" or "scores". '
-            f"Signature was: {signature.definition}"
+def _feeds(signature: Signature, inputs: Mapping[str, Tensor | bytes]) -> list[tuple[str, Tensor]]:
+    """Return what to feed, with the signature's defaults for inputs that were not sent."""
+    missing = len(signature.inputs) - len(inputs)
+    if missing < 0 or (missing > 0 and not signature.defaults):
+        raise _wrong_inputs(signature, inputs)
+    feeds = []
+    for alias, info in signature.inputs.items():
+        value = inputs.get(alias, signature.defaults.get(alias))
+        if value is None:
+            raise _missing_input(signature, alias, inputs)
+        feeds.append((info.name, _tensor(alias, value)))
+    if inputs.keys() - signature.inputs.keys():
+        used = inputs.keys() & signature.inputs.keys()
+        raise invalid_argument(
+            f"Inputs contains invalid name. Used request inputs: {_listed(used)}, "
+            f"request input: {_listed(inputs)}"
         )
-    tensors = servable.session.run(
-        [(source, Tensor.from_strings((len(examples),), examples))],
-        list(wanted.values()),
-        timeout_ms=options.timeout_ms,
-    )
-    return _classifications(dict(zip(wanted, tensors, strict=True)), len(examples))
+    return feeds
 
 
-def regress(
-    servable: Servable, key: str, examples: Sequence[bytes], options: InferenceOptions
-) -> list[float]:
-    """Run a regression signature on serialised Examples: for each one, a value."""
-    signature = _signature(servable, key)
-    if options.check_method_names and signature.method_name != _REGRESS:
-        raise _wrong_method("regression", _REGRESS, signature)
-    source = _only_input(signature, "regression")
-    if len(signature.outputs) != 1:
-        raise invalid_argument("Expected one output Tensor.")
-    if "outputs" not in signature.outputs:
-        raise failed_precondition(f"No regression outputs found in SignatureDef: {signature.definition}")
-    [values] = servable.session.run(
-        [(source, Tensor.from_strings((len(examples),), examples))],
-        [signature.outputs["outputs"].name],
-        timeout_ms=options.timeout_ms,
-    )
-    _check_regression(values, len(examples))
-    return values.to_list()
+def _tensor(alias: str, value: Tensor | bytes) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    try:
+        return Tensor.from_proto(value)
+    except StatusError as error:
+        raise invalid_argument(f"tensor parsing error: {alias}") from error
 
 
-def _signature(servable: Servable, key: str) -> Signature:
-    key = key or DEFAULT_SIGNATURE
-    if key not in servable.signatures:
-        raise invalid_argument(f"No signature was found with the name: {key}")
-    return servable.signatures[key]
+def _checked_outputs(signature: Signature, wanted: Sequence[str]) -> list[str]:
+    for index, alias in enumerate(wanted):
+        if alias not in signature.outputs:
+            raise invalid_argument(
+                f"output tensor alias not found in signature: {alias} "
+                f"Outputs expected to be in the set {{{_listed(signature.outputs)}}}."
+            )
+        if alias in wanted[:index]:
+            raise invalid_argument(f"duplicate output tensor alias: {alias}")
+    return list(wanted)
 
 
-def _only_input(signature: Signature, kind: str) -> str:
-    if len(signature.inputs) != 1:
-        raise invalid_argument("Expected one input Tensor.")
-    if "inputs" not in signature.inputs:
-        raise failed_precondition(f"No {kind} inputs found in SignatureDef: {signature.definition}")
-    return signature.inputs["inputs"].name
-
-
-def _wrong_method(kind: str, expected: str, signature: Signature) -> Exception:
-    return invalid_argument(
-        f"Expected {kind} signature method_name to be {expected}. Was: {signature.method_name}"
+def _wrong_method(signature: Signature) -> StatusError:
+    return StatusError(
+        Code.INTERNAL,
+        "Expected prediction signature method_name to be one of "
+        f"{{{', '.join(_METHODS)}}}. Was: {signature.method_name}",
     )
 
 
-def _wrong_inputs(signature: Signature, inputs: Mapping[str, Tensor]) -> Exception:
-    def listed(names: set[str]) -> str:
-        return "{" + ",".join(sorted(names)) + "}"
-
-    sent, needed = set(inputs), set(signature.inputs)
+def _wrong_inputs(signature: Signature, inputs: Mapping[str, object]) -> StatusError:
+    sent, needed = inputs.keys(), signature.inputs.keys()
     return invalid_argument(
         f"input size does not match signature: {len(sent)}!={len(needed)} "
-        f"len({listed(sent)}) != len({listed(needed)}). "
-        f"Sent extra: {listed(sent - needed)}. Missing but required: {listed(needed - sent)}."
+        f"len({{{_listed(sent)}}}) != len({{{_listed(needed)}}}). "
+        f"Sent extra: {{{_listed(sent - needed)}}}. Missing but required: {{{_listed(needed - sent)}}}."
     )
 
 
-def _classifications(tensors: Mapping[str, Tensor], count: int) -> list[list[Classified]]:
-    for alias, dtype in (("classes", DType.STRING), ("scores", DType.FLOAT)):
-        if alias in tensors:
-            _check_classification(alias, tensors[alias], dtype, count)
-    widths = [tensor.shape[1] for tensor in tensors.values()]
-    if len(set(widths)) > 1:
-        raise invalid_argument(
-            f"Tensors class and score should match in dim_size(1). Got {widths[0]} vs. {widths[1]}"
-        )
-    size = count * widths[0]
-    labels = tensors["classes"].to_list() if "classes" in tensors else [b""] * size
-    scores = tensors["scores"].to_list() if "scores" in tensors else [0.0] * size
-    flat = list(map(Classified, labels, scores))
-    return [flat[row * widths[0] : (row + 1) * widths[0]] for row in range(count)]
+def _missing_input(signature: Signature, alias: str, inputs: Mapping[str, object]) -> StatusError:
+    return invalid_argument(
+        f"Signature input alias: {alias}(feed name: {signature.inputs[alias].name}) not found in request "
+        f"and no default value provided. Inputs expected to be in the request {{{_listed(inputs)}}}, "
+        f"or default input alias set: {_listed(signature.defaults)}"
+    )
 
 
-def _check_classification(alias: str, tensor: Tensor, dtype: DType, count: int) -> None:
-    if len(tensor.shape) != 2:
-        raise invalid_argument(
-            f"Expected Tensor shape: [batch_size num_classes] but got {_shape_text(tensor)}"
-        )
-    if tensor.dtype is not dtype:
-        raise invalid_argument(f"Expected {alias} Tensor of DT_{dtype.name}. Got: DT_{tensor.dtype.name}")
-    if tensor.shape[0] != count:
-        raise invalid_argument(f"Expected {alias} output batch size of {count}. Got: {tensor.shape[0]}")
-
-
-def _check_regression(tensor: Tensor, count: int) -> None:
-    if len(tensor.shape) != 1 and (len(tensor.shape) != 2 or tensor.shape[1] != 1):
-        raise invalid_argument(
-            "Expected output Tensor shape to be either [batch_size] or "
-            f"[batch_size, 1] but got {_shape_text(tensor)}"
-        )
-    if tensor.shape[0] != count:
-        raise invalid_argument(
-            f"Input batch size did not match output batch size: {count} vs. {tensor.shape[0]}"
-        )
-    if tensor.dtype is not DType.FLOAT:
-        raise invalid_argument(f"Expected output Tensor of DT_FLOAT.  Got: DT_{tensor.dtype.name}")
-
-
-def _shape_text(tensor: Tensor) -> str:
-    return "[" + ",".join(map(str, tensor.shape)) + "]"
+def _listed(names: Iterable[str]) -> str:
+    return ",".join(sorted(names))

@@ -10,8 +10,8 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from packager.serving.log import log
 from packager.protocol import message
+from packager.serving.log import log
 from packager.serving.models.policies import All, Latest, Specific, VersionPolicy
 from packager.serving.status import Code, StatusError, failed_precondition, invalid_argument
 

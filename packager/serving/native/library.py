@@ -45,6 +45,7 @@ _PROTOTYPES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "TF_DeleteBuffer": (None, (POINTER(Buffer),)),
     "TF_AllocateTensor": (c_void_p, (c_int, POINTER(c_int64), c_int, c_size_t)),
     "TF_DeleteTensor": (None, (c_void_p,)),
+    "TF_TensorFromProto": (None, (POINTER(Buffer), c_void_p, c_void_p)),
     "TF_TensorType": (c_int, (c_void_p,)),
     "TF_NumDims": (c_int, (c_void_p,)),
     "TF_Dim": (c_int64, (c_void_p, c_int)),

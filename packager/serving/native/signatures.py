@@ -27,6 +27,8 @@ class Signature:
     method_name: str
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
+    defaults: Mapping[str, bytes]
+    """Serialised TensorProtos for inputs that need not be sent."""
     definition: Any
     """The SignatureDef message itself."""
 
@@ -43,6 +45,7 @@ def _signature(key: str, definition: Any) -> Signature:
         method_name=definition.method_name,
         inputs=_tensor_infos(definition.inputs),
         outputs=_tensor_infos(definition.outputs),
+        defaults={alias: proto.SerializeToString() for alias, proto in definition.defaults.items()},
         definition=type(definition).FromString(definition.SerializeToString()),
     )
 

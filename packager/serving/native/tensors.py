@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 from packager.serving.native.dtypes import ARRAY_CODES, DType
-from packager.serving.native.library import STRING_SIZE, c_api
+from packager.serving.native.library import STRING_SIZE, Buffer, Status, c_api
 
 MAX_RANK = 254
 """The most dimensions that a TensorFlow shape can have; one more would abort the process."""
@@ -32,6 +32,19 @@ class Tensor:
         """Make a tensor of elements of a fixed size, in row-major order and native byte order."""
         handle = _allocate(dtype, shape, len(data))
         ctypes.memmove(c_api().TF_TensorData(handle), data, len(data))
+        return cls(handle)
+
+    @classmethod
+    def from_proto(cls, serialised: bytes) -> Tensor:
+        """Make a tensor of a serialised TensorProto, or raise StatusError."""
+        proto = Buffer(ctypes.cast(ctypes.c_char_p(serialised), ctypes.c_void_p), len(serialised), None)
+        handle = _allocate(DType.UINT8, (), 1)  # to be replaced, and freed if it is not
+        try:
+            with Status() as status:
+                c_api().TF_TensorFromProto(ctypes.byref(proto), handle, status)
+        except BaseException:
+            c_api().TF_DeleteTensor(handle)
+            raise
         return cls(handle)
 
     @classmethod

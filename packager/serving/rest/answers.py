@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from packager.serving.inference import Classified
+from packager.serving.examples import Classified
 from packager.serving.native.dtypes import ARRAY_CODES, DType
 from packager.serving.native.tensors import Tensor
 from packager.serving.rest.decimals import double_texts, float_texts

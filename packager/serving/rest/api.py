@@ -12,7 +12,8 @@ from typing import Any
 
 from google.protobuf import json_format
 
-from packager.serving.inference import DEFAULT_SIGNATURE, InferenceOptions, classify, predict, regress
+from packager.serving.examples import classify, regress
+from packager.serving.inference import DEFAULT_SIGNATURE, InferenceOptions, predict
 from packager.serving.log import log
 from packager.serving.models.catalog import Catalog, ModelSpec
 from packager.serving.native.servable import Servable
