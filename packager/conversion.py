@@ -12,7 +12,7 @@ from typing import Any
 
 from packager.contract import Contract, write_contract
 from packager.progress import Report, say
-from packager.values import Binding, Inspection, Signature
+from packager.values import Binding, FileKind, Inspection, Signature, Supplied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,10 @@ class ConversionRequest:
     """An inspected file, and what its SavedModel is to look like."""
 
     inspection: Inspection
-    config: Mapping[str, Any]
-    """The architecture, as the file holds it."""
+    config: Mapping[str, Any] | None
+    """The architecture, as the file or one beside it holds it; ``None`` where the user's code makes it."""
+    supplied: Supplied
+    """What the file lacks."""
     source_sha256: str
     input_names: Mapping[str, str]
     output_names: Mapping[str, str]
@@ -50,6 +52,23 @@ ENVIRONMENT: Mapping[str, str] = {
 """Variables that the process must start with."""
 
 
+def environment(inspection: Inspection) -> Mapping[str, str]:
+    """Return the variables for rebuilding a file: the Keras of TensorFlow is the one that wrote it."""
+    keras2 = inspection.keras_generation in (1, 2) or inspection.kind is FileKind.WEIGHTS
+    return {**ENVIRONMENT, "TF_USE_LEGACY_KERAS": "1" if keras2 else "0"}
+
+
+def propose_mapping(
+    inspection: Inspection, config: Mapping[str, Any] | None, supplied: Supplied, *, report: Report
+) -> str:
+    """Write a mapping file to start from."""
+    say(report, "importing TensorFlow")
+    from packager import loading
+
+    say(report, "building the architecture")
+    return loading.propose_mapping(inspection, config, supplied)
+
+
 def convert_inspected(request: ConversionRequest, *, report: Report) -> ConversionResult:
     """Rebuild the model, write its SavedModel and contract into ``request.work``, and compare the two.
 
@@ -63,7 +82,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     from packager.signatures import serving_signature
 
     say(report, "rebuilding the model")
-    model = load_model(request.inspection.path, request.inspection, request.config)
+    model = load_model(request.inspection, request.config, request.supplied)
     signature = serving_signature(
         tuple(given.spec for given in model.inputs),
         model.outputs,

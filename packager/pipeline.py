@@ -20,16 +20,19 @@ from packager.errors import EngineUnavailableError, ImageNotFoundError, OutputEr
 from packager.progress import Report, info, say, silent, stage
 from packager.values import (
     NO_LIMITS,
+    NOTHING_SUPPLIED,
     Budget,
     BuiltImage,
     Check,
     Conversion,
+    FileKind,
     ImageReference,
     Inspection,
     PushedImage,
     Release,
     ServableVersion,
     SmokeReport,
+    Supplied,
     check_model_name,
     check_version,
     to_json,
@@ -62,16 +65,18 @@ def convert(
     force: bool = False,
     input_names: Mapping[str, str] = NO_NAMES,
     output_names: Mapping[str, str] = NO_NAMES,
+    supplied: Supplied = NOTHING_SUPPLIED,
     report: Report = silent,
 ) -> Conversion:
     """Make ``<output>/<name>/<version>`` from ``file``: a SavedModel with a ``serving_default`` signature.
 
+    ``supplied`` is what the file lacks: an architecture for weights, a mapping, custom objects.
     ``version`` is the next free one unless given; ``force`` replaces one that exists. ``input_names`` and
     ``output_names`` rename tensors, old to new. The SavedModel is compared with the rebuilt model before
     it is put in place. Raises a ModelFileError or an ExportError; then nothing is left behind.
     """
-    from packager.conversion import ENVIRONMENT, ConversionRequest, convert_inspected
-    from packager.h5 import read_model_config, require_loadable
+    from packager.conversion import ConversionRequest, convert_inspected, environment
+    from packager.h5 import admit
     from packager.isolation import run_isolated
     from packager.savedmodel import new_version
 
@@ -79,18 +84,18 @@ def convert(
     if version is not None:
         check_version(version)
     say(report, "inspecting the file")
-    inspection = inspect(file)
-    require_loadable(inspection)
+    inspection, config = admit(Path(file), supplied)
     with new_version(Path(output), name, version=version, replace=force) as slot:
         request = ConversionRequest(
             inspection=inspection,
-            config=read_model_config(inspection.path),
+            config=config,
+            supplied=supplied,
             source_sha256=_sha256(inspection.path),
             input_names=dict(input_names),
             output_names=dict(output_names),
             work=slot.work,
         )
-        result = run_isolated(convert_inspected, request, report=report, environment=ENVIRONMENT)
+        result = run_isolated(convert_inspected, request, report=report, environment=environment(inspection))
         servable = slot.publish()
     return Conversion(
         servable=servable,
@@ -105,6 +110,36 @@ def convert(
         parity=result.parity,
         warnings=result.warnings,
     )
+
+
+def propose_mapping(
+    file: PathLike, *, supplied: Supplied, output: PathLike | None = None, report: Report = silent
+) -> str:
+    """Write a mapping file to start from, of the weights in ``file`` to the architecture in ``supplied``.
+
+    It is returned, and written to ``output``. Raises a ModelFileError, or UsageError where the architecture
+    cannot be built.
+    """
+    from packager import conversion
+    from packager.h5 import admit
+    from packager.isolation import run_isolated
+    from packager.mapping import write_mapping
+
+    inspection, config = admit(Path(file), supplied)
+    if inspection.kind is FileKind.FULL_MODEL:
+        raise UsageError(f"{os.fspath(file)!r} needs no mapping: it holds its architecture")
+    text = run_isolated(
+        conversion.propose_mapping,
+        inspection,
+        config,
+        supplied,
+        report=report,
+        environment=conversion.environment(inspection),
+        doing="building the architecture",
+    )
+    if output is not None:
+        write_mapping(Path(output), text)
+    return text
 
 
 def build(
@@ -251,6 +286,7 @@ def package(
     force: bool = False,
     input_names: Mapping[str, str] = NO_NAMES,
     output_names: Mapping[str, str] = NO_NAMES,
+    supplied: Supplied = NOTHING_SUPPLIED,
     base: str = "official",
     engine: str = "auto",
     oci_layout: PathLike | None = None,
@@ -278,6 +314,7 @@ def package(
         force=force,
         input_names=input_names,
         output_names=output_names,
+        supplied=supplied,
         report=report,
     )
     folder = conversion.servable.path.parent

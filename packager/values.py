@@ -139,7 +139,29 @@ class Binding:
     dtype: str
     dataset: str
     transform: str
-    """``copy`` where the numbers are the dataset's own, in order; ``convert`` where they were reordered."""
+    """``copy``, or what was done: ``transpose 2 3 1 0``, ``flip 0 1``, ``slice``, ``reshape``, ``sum`` of its
+    halves, ``convert`` to another order, ``part 0:8`` where it is that part of the variable."""
+    matched: str = ""
+    """What told that the two belong together, where the file alone does not: ``name``, ``order``…"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplied:
+    """What whoever converts a file brings along, because the file lacks it."""
+
+    architecture: str | None = None
+    """A config in a ``.json``, ``.yaml`` or ``.toml`` file, ``file.py:function``, ``module:function`` or
+    ``keras.applications:Name``."""
+    arguments: tuple[tuple[str, Any], ...] = ()
+    """Keyword arguments for the architecture's function."""
+    mapping: Path | None = None
+    custom_objects: tuple[str, ...] = ()
+    """Modules or Python files that define custom classes and functions."""
+    keras1_backend: str | None = None
+    """Backend of Keras 1 that wrote the weights: ``theano`` or ``tensorflow``."""
+
+
+NOTHING_SUPPLIED = Supplied()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from packager.cli.build import build
 from packager.cli.convert import convert
 from packager.cli.doctor import doctor
 from packager.cli.inspect import inspect
+from packager.cli.map import map_weights
 from packager.cli.package import package
 from packager.cli.push import push
 from packager.cli.serve import serve
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 for verb in (inspect, convert, build, smoke, bench, push, package, serve, doctor):
     app.command()(verb)
+app.command("map")(map_weights)
 
 
 def _print_version(wanted: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from packager import pipeline
 from packager.cli import options
 from packager.cli.screen import screen
-from packager.values import Conversion
+from packager.values import Binding, Conversion
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,11 @@ def convert(
     force: options.Force = False,
     input_name: options.InputName = None,
     output_name: options.OutputName = None,
+    architecture: options.Architecture = None,
+    architecture_arg: options.ArchitectureArg = None,
+    mapping: options.Mapping = None,
+    custom_objects: options.CustomObjects = None,
+    keras1_backend: options.Keras1Backend = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -43,6 +48,13 @@ def convert(
             force=force,
             input_names=options.parse_renames(input_name, "--input-name"),
             output_names=options.parse_renames(output_name, "--output-name"),
+            supplied=options.parse_supplied(
+                architecture=architecture,
+                architecture_arg=architecture_arg,
+                mapping=mapping,
+                custom_objects=custom_objects,
+                keras1_backend=keras1_backend,
+            ),
             report=shown.report,
         )
         shown.show(conversion, lambda console: render(conversion, console))
@@ -62,5 +74,21 @@ def render(conversion: Conversion, console: Console) -> None:
             for spec in specs:
                 console.print(f"    {way:<3} {escape(str(spec))}")
     console.print(f"  parity      largest difference from the source model {conversion.parity:.3g}")
+    if any(binding.matched for binding in conversion.bindings):
+        _render_bindings(conversion.bindings, console)
     for warning in conversion.warnings:
         console.print(f"  [yellow]warning[/]     {escape(warning)}")
+
+
+def _render_bindings(bindings: tuple[Binding, ...], console: Console) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2))
+    for column in ("  in the file", "variable", "shape", "", "matched by"):
+        table.add_column(column)
+    for binding in bindings:
+        shape = "x".join(map(str, binding.shape)) or "scalar"
+        names = (f"  {escape(binding.dataset)}", escape(binding.variable))
+        table.add_row(*names, shape, binding.transform, binding.matched)
+    console.print(table)

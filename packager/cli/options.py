@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from packager.errors import UsageError
+from packager.values import Supplied
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The .h5 or .hdf5 file.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else.")]
@@ -33,6 +35,42 @@ OutputName = Annotated[
     list[str] | None,
     typer.Option(
         "--output-name", metavar="OLD=NEW", help="Publish an output under another name. Repeatable."
+    ),
+]
+Architecture = Annotated[
+    str | None,
+    typer.Option(
+        "--architecture",
+        metavar="SPEC",
+        help="What weights belong to: a config (.json, .yaml), file.py:function or module:function (it is "
+        "run, in a process apart, because you name it), or keras.applications:Name.",
+    ),
+]
+ArchitectureArg = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--architecture-arg", metavar="NAME=VALUE", help="Argument of that function, as JSON. Repeatable."
+    ),
+]
+Mapping = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping", metavar="FILE", help="TOML file that settles which dataset goes into which variable."
+    ),
+]
+CustomObjects = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--custom-objects",
+        metavar="MODULE",
+        help="Module or file.py with classes and functions that Keras has not; run, in a process apart, "
+        "because you name it. Repeatable.",
+    ),
+]
+Keras1Backend = Annotated[
+    str | None,
+    typer.Option(
+        "--keras1-backend", metavar="BACKEND", help="theano or tensorflow: what wrote a file of Keras 1."
     ),
 ]
 Tag = Annotated[
@@ -80,6 +118,38 @@ def parse_renames(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
             )
         names[old] = new
     return names
+
+
+def parse_supplied(
+    *,
+    architecture: str | None = None,
+    architecture_arg: Sequence[str] | None = None,
+    mapping: Path | None = None,
+    custom_objects: Sequence[str] | None = None,
+    keras1_backend: str | None = None,
+) -> Supplied:
+    """Parse what the user brings along for a file, or raise UsageError."""
+    if keras1_backend not in (None, "theano", "tensorflow"):
+        raise UsageError(
+            f"invalid --keras1-backend {keras1_backend!r}", hint="--keras1-backend theano, or tensorflow"
+        )
+    return Supplied(
+        architecture=architecture,
+        arguments=tuple(
+            (name, _json_or_text(value))
+            for name, value in parse_renames(architecture_arg, "--architecture-arg").items()
+        ),
+        mapping=mapping,
+        custom_objects=tuple(custom_objects or ()),
+        keras1_backend=keras1_backend,
+    )
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def parse_size(text: str | None, option: str) -> int | None:

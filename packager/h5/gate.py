@@ -15,8 +15,11 @@ _WHAT = {
 }
 
 
-def require_loadable(inspection: Inspection) -> None:
-    """Raise UnsafeFileError for any finding that is an error, WeightsOnlyError where there is no model."""
+def require_loadable(inspection: Inspection, *, architecture: bool = False) -> None:
+    """Raise UnsafeFileError for any finding that is an error, WeightsOnlyError where there is no model.
+
+    With ``architecture`` one is supplied for the weights, and none is missed.
+    """
     path = os.fspath(inspection.path)
     if errors := inspection.errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -25,7 +28,7 @@ def require_loadable(inspection: Inspection) -> None:
             hint=f"packager inspect {shlex.quote(path)} shows all findings",
             details="\n".join(f"{e.rule} {e.path}: {e.message}" for e in errors),
         )
-    if inspection.kind is not FileKind.FULL_MODEL:
+    if inspection.kind is not FileKind.FULL_MODEL and not architecture:
         raise WeightsOnlyError(
             f"{path!r} holds {_WHAT[inspection.kind]} ({_told(inspection)})",
             hint="supply --architecture model.json or module:function",

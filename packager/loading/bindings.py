@@ -11,13 +11,16 @@ from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
 from packager.errors import ModelLoadError
+from packager.loading.transforms import Array, find_block, find_transform
 from packager.values import Binding
 
 Variable = Any
 """A variable of either Keras: has ``shape`` and ``numpy()``."""
+
+Named = tuple[str, Array]
+"""A dataset by its path, or a variable by its name, with its numbers."""
 
 
 def prove_bindings(
@@ -31,23 +34,84 @@ def prove_bindings(
     """
     bindings: list[Binding] = []
     warnings: list[str] = []
-    for layer, variables, datasets in _pairs(weights, layers, top_level):
-        if len(variables) != len(datasets):
-            raise ModelLoadError(
-                f"layer {layer!r} has {len(variables)} weights, the file holds {len(datasets)} for it",
-                hint="packager inspect FILE shows what the file holds",
-            )
-        for variable, dataset in zip(variables, datasets, strict=True):
-            stored, loaded = dataset[()], np.asarray(variable.numpy())
-            bindings.append(_binding(variable, loaded, dataset, stored))
-            if not _finite(stored):
-                warnings.append(f"weights {dataset.name} hold NaN or infinity")
+    for layer, variables, datasets in layer_pairs(weights, layers, top_level):
+        stored = [(str(dataset.name), np.asarray(dataset[()])) for dataset in datasets]
+        bindings += prove_layer(layer, [(variable_name(v), np.asarray(v.numpy())) for v in variables], stored)
+        warnings += not_finite(stored)
     return tuple(bindings), tuple(warnings)
 
 
-def _pairs(
+def prove_layer(layer: str, variables: Sequence[Named], datasets: Sequence[Named]) -> list[Binding]:
+    """Find for each variable of a layer the dataset, or the datasets side by side, that it was made of.
+
+    Raises ModelLoadError where a dataset or a variable is left over.
+    """
+    left = list(datasets)
+    bindings: list[Binding] = []
+    for name, loaded in variables:
+        found = _whole(name, loaded, left) or _blocks(name, loaded, left)
+        if not found:
+            raise ModelLoadError(
+                f"variable {name!r} {loaded.shape} of layer {layer!r} holds the numbers of none of "
+                f"{', '.join(f'{path!r} {array.shape}' for path, array in left) or 'the datasets left'}",
+                hint="a fault of the loader: please report the file's layer classes and Keras version",
+            )
+        taken = {binding.dataset for binding in found}
+        left = [(path, array) for path, array in left if path not in taken]
+        bindings += found
+    if left:
+        raise ModelLoadError(
+            f"layer {layer!r} has {len(variables)} weights, the file holds {len(datasets)} for it",
+            hint="packager inspect FILE shows what the file holds",
+        )
+    return bindings
+
+
+def _whole(name: str, loaded: Array, left: Sequence[Named]) -> list[Binding]:
+    for exactly in (True, False):  # a copy of a later dataset is better than a turned earlier one
+        for path, stored in left:
+            if exactly and stored.shape != loaded.shape:
+                continue
+            transform = find_transform(stored, loaded)
+            if transform and (transform == "copy" or not exactly):
+                return [_binding(name, loaded, path, transform)]
+    return []
+
+
+def _blocks(name: str, loaded: Array, left: Sequence[Named]) -> list[Binding]:
+    """Return the datasets that lie side by side in ``loaded``, as the gates of an LSTM of Keras 1."""
+    found: list[Binding] = []
+    rest, start = list(left), 0
+    while loaded.ndim and start < loaded.shape[-1]:
+        block = next(((p, a) for p, a in rest if find_block(a, loaded, start)), None)
+        if block is None:
+            return []
+        rest = [entry for entry in rest if entry[0] != block[0]]
+        end = start + block[1].shape[-1]
+        found.append(_binding(name, loaded, block[0], f"part {':, ' * (loaded.ndim - 1)}{start}:{end}"))
+        start = end
+    return found
+
+
+def _binding(name: str, loaded: Array, dataset: str, transform: str) -> Binding:
+    return Binding(
+        variable=name,
+        shape=tuple(loaded.shape),
+        dtype=str(loaded.dtype),
+        dataset=dataset,
+        transform=transform,
+    )
+
+
+def variable_name(variable: Variable) -> str:
+    """Return a variable's name with its layer's, as either Keras spells it."""
+    return str(getattr(variable, "path", None) or variable.name.removesuffix(":0"))
+
+
+def layer_pairs(
     weights: h5py.Group, layers: Sequence[tuple[str, Sequence[Variable]]], top_level: Sequence[Variable]
 ) -> Iterator[tuple[str, Sequence[Variable], list[h5py.Dataset]]]:
+    """Yield the layers that have weights with those the file lists, paired by their order as Keras does."""
     stored = [(name, _datasets(weights[name])) for name in _names(weights, "layer_names")]
     stored = [(name, datasets) for name, datasets in stored if datasets]
     built = [(name, variables) for name, variables in layers if variables]
@@ -77,33 +141,10 @@ def _names(group: h5py.Group, attribute: str) -> list[str]:
     return [n.decode() if isinstance(n, bytes) else str(n) for part in parts for n in part]
 
 
-def _binding(
-    variable: Variable, loaded: npt.NDArray[Any], dataset: h5py.Dataset, stored: npt.NDArray[Any]
-) -> Binding:
-    name = str(getattr(variable, "path", None) or variable.name.removesuffix(":0"))
-    if stored.shape == loaded.shape and _same(stored.astype(loaded.dtype), loaded):
-        transform = "copy"
-    elif stored.size == loaded.size and _same(
-        np.sort(stored, axis=None).astype(loaded.dtype), np.sort(loaded, axis=None)
-    ):
-        transform = "convert"
-    else:
-        raise ModelLoadError(
-            f"variable {name!r} {loaded.shape} does not hold the numbers of {dataset.name!r} {stored.shape}",
-            hint="this is a fault of the loader: please report the file's layer classes and Keras version",
-        )
-    return Binding(
-        variable=name,
-        shape=tuple(loaded.shape),
-        dtype=str(loaded.dtype),
-        dataset=str(dataset.name),
-        transform=transform,
-    )
-
-
-def _same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
-    return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
-
-
-def _finite(array: npt.NDArray[Any]) -> bool:
-    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
+def not_finite(stored: Sequence[Named]) -> list[str]:
+    """Return a warning for each dataset that holds NaN or infinity."""
+    return [
+        f"weights {path} hold NaN or infinity"
+        for path, array in stored
+        if array.dtype.kind in "fc" and not np.isfinite(array).all()
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import tensorflow as tf
 import tf_keras
-from tf_keras.src.saving import serialization_lib
+from tf_keras.src.saving import saving_lib, serialization_lib
 from tf_keras.src.saving.legacy import hdf5_format, model_config
 from tf_keras.src.saving.legacy.saved_model import json_utils
 
@@ -19,38 +19,98 @@ from packager.loading.failures import loader_failures
 from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
+from packager.loading.places import Place
+from packager.loading.theano import flip_kernels
+from packager.values import Binding
+
+NO_OBJECTS: Mapping[str, Any] = {}
 
 
-def load(path: Path, config: Mapping[str, Any]) -> LoadedModel:
-    """Rebuild ``config`` with the weights in ``path``; never compiles, never runs code from the file."""
-    loader = f"tf_keras {tf_keras.__version__}"
+def name() -> str:
+    """Return the library with its version."""
+    return f"tf_keras {tf_keras.__version__}"
+
+
+def load(
+    path: Path,
+    config: Mapping[str, Any],
+    *,
+    backend: str | None = None,
+    objects: Mapping[str, Any] = NO_OBJECTS,
+) -> LoadedModel:
+    """Rebuild ``config`` with the weights in ``path``; never compiles, never runs code from the file.
+
+    ``backend`` is the one that the weights were written on, ``objects`` are custom classes by name.
+    """
     valid_config, published = with_valid_names(config)
-    with loader_failures(loader), h5py.File(path, "r") as file:
-        model = _build(valid_config)
+    with loader_failures(name()), h5py.File(path, "r") as file:
+        model = build(valid_config, objects)
         weights = file["model_weights"]
         hdf5_format.load_weights_from_hdf5_group(weights, model)
+        if backend == "theano":
+            flip_kernels(model)
         bindings, warnings = prove_bindings(
-            weights, _legacy_order(model), model._trainable_weights + model._non_trainable_weights
+            weights, [(layer.name, variables) for layer, variables in legacy_order(model)], top_level(model)
         )
+    return loaded(model, bindings, warnings, published)
+
+
+def build(config: Mapping[str, Any], objects: Mapping[str, Any]) -> tf_keras.Model:
+    """Build the architecture in safe mode, which tf_keras itself never switches on for HDF5."""
+    scope = tf_keras.utils.custom_object_scope(dict(objects))
+    with serialization_lib.SafeModeScope(True), scope:
+        return model_config.model_from_config(json_utils.decode(json.dumps(config)))
+
+
+def loaded(
+    model: tf_keras.Model,
+    bindings: tuple[Binding, ...],
+    warnings: tuple[str, ...],
+    published: Mapping[str, str],
+) -> LoadedModel:
+    """Describe a model whose weights are set; ``published`` are names given back to layers."""
     return LoadedModel(
         call=_caller(model),
         inputs=describe_inputs(model, [published.get(name, name) for name in model.input_names]),
         outputs=describe_outputs(model, [published.get(name, name) for name in model.output_names]),
         bindings=bindings,
         parameters=model.count_params(),
-        loader=loader,
+        loader=name(),
         warnings=warnings,
     )
 
 
-def _build(config: Mapping[str, Any]) -> tf_keras.Model:
-    """Build the architecture in safe mode, which tf_keras itself never switches on for HDF5."""
-    with serialization_lib.SafeModeScope(True):
-        return model_config.model_from_config(json_utils.decode(json.dumps(config)))
+def legacy_order(model: tf_keras.Model) -> list[tuple[Any, list[Any]]]:
+    """Return layers with their variables in the order of the layout of Keras 1 and 2."""
+    return [(layer, layer.trainable_weights + layer.non_trainable_weights) for layer in model.layers]
 
 
-def _legacy_order(model: tf_keras.Model) -> list[tuple[str, list[Any]]]:
-    return [(layer.name, layer.trainable_weights + layer.non_trainable_weights) for layer in model.layers]
+def top_level(model: tf_keras.Model) -> list[Any]:
+    """Return variables that belong to the model itself and to none of its layers."""
+    return list(model._trainable_weights + model._non_trainable_weights)
+
+
+def convert_weights(layer: Any, arrays: Sequence[Any], *, version: str | None) -> list[Any]:
+    """Turn weights as Keras ``version`` kept them into those of ``layer``'s variables."""
+    generation = "1" if version is None or version.startswith("1") else version
+    return list(hdf5_format.preprocess_weights_for_loading(layer, list(arrays), generation, "tensorflow"))
+
+
+def places(model: tf_keras.Model) -> list[Place]:
+    """Return the groups into which ``save_weights`` would put the model's variables."""
+    recorder = _Recorder()
+    saving_lib._save_state(model, recorder, None, inner_path="", visited_trackables=set())
+    return [Place(path=path, name=None, variables=entries) for path, entries in recorder.groups.items()]
+
+
+class _Recorder(saving_lib.H5IOStore):  # type: ignore[misc]
+    """Takes the place of a weights file, and remembers what would go where."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, dict[str, Any]] = {}
+
+    def make(self, path: str) -> dict[str, Any]:
+        return self.groups.setdefault(path, {})
 
 
 def _caller(model: tf_keras.Model) -> Callable[[Sequence[Any]], Sequence[Any]]:

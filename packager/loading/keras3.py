@@ -10,49 +10,104 @@ from typing import Any
 import h5py
 import keras
 from keras.src.legacy.saving import json_utils, legacy_h5_format, saving_options, saving_utils
-from keras.src.saving import serialization_lib
+from keras.src.saving import saving_lib, serialization_lib
 
 from packager.loading.bindings import prove_bindings
 from packager.loading.failures import loader_failures
 from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
+from packager.loading.places import Place
+from packager.values import Binding
+
+NO_OBJECTS: Mapping[str, Any] = {}
 
 
-def load(path: Path, config: Mapping[str, Any]) -> LoadedModel:
-    """Rebuild ``config`` with the weights in ``path``; never compiles, never runs code from the file."""
-    loader = f"keras {keras.__version__}"
+def name() -> str:
+    """Return the library with its version."""
+    return f"keras {keras.__version__}"
+
+
+def load(path: Path, config: Mapping[str, Any], *, objects: Mapping[str, Any] = NO_OBJECTS) -> LoadedModel:
+    """Rebuild ``config`` with the weights in ``path``; never compiles, never runs code from the file.
+
+    ``objects`` are custom classes and functions by name.
+    """
     valid_config, published = with_valid_names(config)
-    with loader_failures(loader), h5py.File(path, "r") as file:
-        model = _build(valid_config)
+    with loader_failures(name()), h5py.File(path, "r") as file:
+        model = build(valid_config, objects)
         weights = file["model_weights"]
         legacy_h5_format.load_weights_from_hdf5_group(weights, model)
-        bindings, warnings = prove_bindings(weights, _legacy_order(model), _own_variables(model))
+        bindings, warnings = prove_bindings(
+            weights, [(layer.name, variables) for layer, variables in legacy_order(model)], top_level(model)
+        )
+    return loaded(model, bindings, warnings, published)
+
+
+def build(config: Mapping[str, Any], objects: Mapping[str, Any]) -> keras.Model:
+    """Build the architecture the way ``keras.models.load_model`` does for HDF5, in its safe mode."""
+    legacy, safe = (
+        saving_options.keras_option_scope(use_legacy_config=True),
+        serialization_lib.SafeModeScope(True),
+    )
+    with legacy, safe, keras.saving.custom_object_scope(dict(objects)):
+        return saving_utils.model_from_config(json_utils.decode(json.dumps(config)))
+
+
+def loaded(
+    model: keras.Model,
+    bindings: tuple[Binding, ...],
+    warnings: tuple[str, ...],
+    published: Mapping[str, str],
+) -> LoadedModel:
+    """Describe a model whose weights are set; ``published`` are names given back to layers."""
     return LoadedModel(
         call=_caller(model),
         inputs=describe_inputs(model, _names(model.inputs, published)),
         outputs=describe_outputs(model, _names(model.outputs, published)),
         bindings=bindings,
         parameters=model.count_params(),
-        loader=loader,
+        loader=name(),
         warnings=warnings,
     )
 
 
-def _build(config: Mapping[str, Any]) -> keras.Model:
-    """Build the architecture the way ``keras.models.load_model`` does for HDF5, in its safe mode."""
-    with saving_options.keras_option_scope(use_legacy_config=True), serialization_lib.SafeModeScope(True):
-        return saving_utils.model_from_config(json_utils.decode(json.dumps(config)))
+def legacy_order(model: keras.Model) -> list[tuple[Any, list[Any]]]:
+    """Return layers with their variables in the order of the layout of Keras 1 and 2."""
+    return [(layer, layer.trainable_weights + layer.non_trainable_weights) for layer in model.layers]
 
 
-def _legacy_order(model: keras.Model) -> list[tuple[str, list[Any]]]:
-    return [(layer.name, layer.trainable_weights + layer.non_trainable_weights) for layer in model.layers]
-
-
-def _own_variables(model: keras.Model) -> list[Any]:
-    """Variables that belong to the model itself and to none of its layers."""
+def top_level(model: keras.Model) -> list[Any]:
+    """Return variables that belong to the model itself and to none of its layers."""
     ids = {id(v) for v in model.weights}
     return [v for v in model._trainable_variables + model._non_trainable_variables if id(v) in ids]
+
+
+def convert_weights(_layer: Any, arrays: Sequence[Any], **_writer: str | None) -> list[Any]:
+    """Return the weights as they are: what older Keras kept otherwise, only tf_keras can turn."""
+    return list(arrays)
+
+
+def places(model: keras.Model) -> list[Place]:
+    """Return the groups into which ``save_weights`` would put the model's variables."""
+    recorder = _Recorder()
+    saving_lib._save_state(model, recorder, None, inner_path="", visited_saveables=set())
+    return [
+        Place(path=path, name=name, variables=entries) for (path, name), entries in recorder.groups.items()
+    ]
+
+
+class _Recorder(saving_lib.H5IOStore):  # type: ignore[misc]
+    """Takes the place of a weights file, and remembers what would go where."""
+
+    def __init__(self) -> None:
+        self.groups: dict[tuple[str, str | None], dict[str, Any]] = {}
+
+    def __bool__(self) -> bool:
+        return True
+
+    def make(self, path: str, metadata: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return self.groups.setdefault((path, (metadata or {}).get("name")), {})
 
 
 def _names(tensors: Sequence[Any], published: Mapping[str, str]) -> list[str]:

@@ -1,0 +1,80 @@
+"""An architecture in a file of its own, beside the weights: held to the rules of one inside a file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from packager.errors import ModelFileError, UnsafeFileError
+from packager.h5.architecture import written_by_keras3
+from packager.h5.code import code_findings, custom_objects
+from packager.h5.config import Json, parse_config, walk
+from packager.values import Severity
+
+CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
+_LARGEST = 32 * 2**20
+
+
+def read_config_file(path: Path) -> dict[str, Json]:
+    """Return the architecture in a JSON or YAML file, as ``model.to_json()`` or ``to_yaml()`` wrote it.
+
+    Raises ModelFileError where it is none.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ModelFileError(f"{os.fspath(path)!r} is no architecture: it is larger than 32 MiB")
+        text = path.read_text(encoding="utf-8")
+        if path.suffix != ".json":
+            text = json.dumps(yaml.load(text, Loader=_Loader))
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot read {os.fspath(path)!r}: {error.strerror}", hint="check the path"
+        ) from error
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise ModelFileError(
+            f"{os.fspath(path)!r} is no architecture: {error}", hint="write it with model.to_json()"
+        ) from error
+    config, findings = parse_config(text, path.name)
+    if findings:
+        raise ModelFileError(
+            f"{os.fspath(path)!r} is no architecture: {findings[0].message}",
+            hint="write it with model.to_json()",
+        )
+    return config
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads plain values, and the tuples that Keras wrote; refuses aliases, which can grow without end."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent) and len(self.anchors) > 1000:
+            raise yaml.YAMLError("too many aliases")
+        return super().compose_node(parent, index)
+
+
+_Loader.add_constructor(
+    "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node, deep=True)
+)
+
+
+def custom_classes(config: Mapping[str, Json]) -> tuple[str, ...]:
+    """Return the classes and functions in an architecture that Keras does not have."""
+    nodes = tuple(walk(dict(config), "architecture"))
+    return tuple(custom_objects(nodes, keras3=written_by_keras3(nodes)))
+
+
+def require_safe_config(config: Mapping[str, Json], path: Path, supplied: Collection[str]) -> None:
+    """Raise UnsafeFileError where rebuilding ``config`` would run, import or read something."""
+    nodes = tuple(walk(dict(config), "architecture"))
+    findings = code_findings(nodes, keras3=written_by_keras3(nodes), supplied=supplied)
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        raise UnsafeFileError(
+            f"refused {os.fspath(path)!r}: {errors[0].message}",
+            details="\n".join(f"{e.rule} {e.path}: {e.message}" for e in errors),
+        )

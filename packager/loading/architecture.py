@@ -1,0 +1,70 @@
+"""The architecture that somebody supplies for weights: code they name, or one of Keras' applications."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from packager.errors import UsageError
+from packager.loading.usercode import import_named
+
+_APPLICATIONS = "keras.applications"
+
+
+def call_architecture(reference: str, arguments: Mapping[str, Any], *, keras3: bool) -> Any:
+    """Return the model that a function named by the user makes, or that an application is.
+
+    Applications come from the Keras that wrote the weights, without weights: nothing is downloaded.
+    Raises UsageError.
+    """
+    module, _, name = reference.rpartition(":")
+    if module.removeprefix("tf_").removeprefix("tensorflow.") == _APPLICATIONS:
+        function, arguments = _application(name, keras3=keras3), {**arguments, "weights": None}
+    else:
+        function = import_named(reference, "--architecture")
+    try:
+        model = function(**arguments) if callable(function) and not _is_model(function) else function
+    except Exception as error:  # user code raises whatever it likes
+        raise UsageError(
+            f"--architecture {reference!r} failed: {type(error).__name__}: {error}",
+            hint="its arguments are given by --architecture-arg NAME=VALUE, VALUE as JSON",
+        ) from error
+    return _checked(model, reference)
+
+
+def _application(name: str, *, keras3: bool) -> Any:
+    if keras3:
+        from keras import applications
+    else:
+        from tf_keras import applications
+    if not name[:1].isupper() or not hasattr(applications, name):
+        known = sorted(n for n in vars(applications) if n[0].isupper())
+        raise UsageError(f"unknown application {name!r}", hint=f"one of {', '.join(known)}")
+    return getattr(applications, name)
+
+
+def _checked(model: Any, reference: str) -> Any:
+    if not _is_model(model):
+        raise UsageError(
+            f"--architecture {reference!r} gives {type(model).__name__!r}, which is no Keras model",
+            hint="name a function that returns a keras.Model",
+        )
+    if not getattr(model, "inputs", None):
+        raise UsageError(
+            f"--architecture {reference!r} gives a model without known inputs",
+            hint="begin it with keras.Input(shape=…), and give functional models their inputs and outputs",
+        )
+    return model
+
+
+def _is_model(value: Any) -> bool:
+    """Tell whether ``value`` is a model of either Keras, without importing the other one."""
+    return any(
+        f"{cls.__module__.partition('.')[0]}.{cls.__name__}" in ("keras.Model", "tf_keras.Model")
+        for cls in type(value).__mro__
+    )
+
+
+def written_for_keras3(model: Any) -> bool:
+    """Tell which Keras a model is of."""
+    return any(cls.__module__.startswith("keras.") for cls in type(model).__mro__)

@@ -1,0 +1,137 @@
+"""Which loader takes which file, and what it is given of what the user brought along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from packager.errors import ModelLoadError, UsageError
+from packager.loading.architecture import call_architecture, written_for_keras3
+from packager.loading.failures import loader_failures
+from packager.loading.model import LoadedModel
+from packager.loading.names import with_valid_names
+from packager.loading.target import Target
+from packager.loading.usercode import custom_objects, keras_is_tf_keras
+from packager.loading.weights import propose, set_weights
+from packager.mapping import NO_MAPPING, WeightMapping, read_mapping, write_proposal
+from packager.values import NOTHING_SUPPLIED, FileKind, Inspection, Supplied
+
+Config = Mapping[str, Any]
+
+
+def load_model(
+    inspection: Inspection, config: Config | None, supplied: Supplied = NOTHING_SUPPLIED
+) -> LoadedModel:
+    """Rebuild the model that ``config`` tells, or the user supplied, with the weights of the file.
+
+    Raises ModelLoadError where the architecture or the weights cannot be rebuilt exactly.
+    """
+    objects = _objects(inspection, config, supplied)
+    if inspection.kind is FileKind.FULL_MODEL and config is not None:
+        return _load_full(inspection, config, objects)
+    target, published = _target(inspection, config, supplied, objects)
+    bindings, warnings = set_weights(
+        inspection, target, _mapping(supplied), backend=_backend(inspection, supplied)
+    )
+    return target.library.loaded(target.model, bindings, warnings, published)  # type: ignore[no-any-return]
+
+
+def propose_mapping(inspection: Inspection, config: Config | None, supplied: Supplied) -> str:
+    """Write a mapping file to start from, for the weights of a file and an architecture."""
+    target, _ = _target(inspection, config, supplied, _objects(inspection, config, supplied))
+    proposals, matching = propose(inspection, target, _mapping(supplied))
+    left = [(tensor.name, tensor.shape) for layer in matching.left_over for tensor in layer.tensors]
+    return write_proposal(proposals, left)
+
+
+def _load_full(inspection: Inspection, config: Config, objects: Mapping[str, Any]) -> LoadedModel:
+    generation = inspection.keras_generation
+    if generation == 3:
+        from packager.loading import keras3
+
+        return keras3.load(inspection.path, config, objects=objects)
+    if generation == 2:
+        from packager.loading import keras2
+
+        return keras2.load(inspection.path, config, backend=inspection.backend, objects=objects)
+    if generation == 1:
+        raise ModelLoadError(
+            f"a Keras {inspection.keras_version} file: its layers have other names and arguments today",
+            hint="load it with Keras 2 and save it again",
+        )
+    raise ModelLoadError(
+        "the file does not say which Keras wrote it",
+        hint="load it with the Keras it was made with and save it again",
+    )
+
+
+def _target(
+    inspection: Inspection, config: Config | None, supplied: Supplied, objects: Mapping[str, Any]
+) -> tuple[Target, Mapping[str, str]]:
+    """Build what the weights are to go into: from a config that was supplied, else by the user's code."""
+    generation = _generation(inspection, config)
+    if config is None:
+        if supplied.architecture is None:
+            raise UsageError("these weights need an architecture", hint="--architecture module:function")
+        model = call_architecture(supplied.architecture, dict(supplied.arguments), keras3=generation == 3)
+        library = _library(3 if written_for_keras3(model) else 2)
+        return Target.of(model, library), {}
+    library = _library(generation)
+    valid_config, published = with_valid_names(config)
+    with loader_failures(library.name()):
+        return Target.of(library.build(valid_config, objects), library), published
+
+
+def _generation(inspection: Inspection, config: Config | None) -> int:
+    """Tell which Keras an architecture beside the weights is for: it may say so itself."""
+    if config is not None and (version := str(config.get("keras_version", ""))):
+        return 3 if version.startswith("3") else 2
+    if inspection.kind is FileKind.WEIGHTS:
+        return 2 if inspection.keras_generation in (None, 1, 2) else 3
+    return 3
+
+
+def _library(generation: int) -> ModuleType:
+    if generation == 3:
+        from packager.loading import keras3
+
+        return keras3
+    from packager.loading import keras2
+
+    return keras2
+
+
+def _objects(inspection: Inspection, config: Config | None, supplied: Supplied) -> Mapping[str, Any]:
+    """Import the user's code, and see that it has all that the file needs and Keras has not."""
+    if _generation_of_code(inspection, config) != 3:
+        keras_is_tf_keras()
+    objects = custom_objects(supplied.custom_objects)
+    missing = [name for name in inspection.custom_classes if _plain(name) not in objects]
+    if missing:
+        raise ModelLoadError(
+            f"unknown {', '.join(map(repr, missing))}: neither Keras nor "
+            f"{', '.join(supplied.custom_objects) or 'the file'} defines it",
+            hint="--custom-objects file.py, or a module that defines it",
+        )
+    names = {name: objects[_plain(name)] for name in inspection.custom_classes}
+    return {**objects, **names}
+
+
+def _generation_of_code(inspection: Inspection, config: Config | None) -> int:
+    if inspection.kind is FileKind.FULL_MODEL:
+        return inspection.keras_generation or 2
+    return _generation(inspection, config)
+
+
+def _plain(name: str) -> str:
+    """Return a class's own name: a registered one is ``package>Class``."""
+    return name.rpartition(">")[2]
+
+
+def _mapping(supplied: Supplied) -> WeightMapping:
+    return read_mapping(supplied.mapping) if supplied.mapping else NO_MAPPING
+
+
+def _backend(inspection: Inspection, supplied: Supplied) -> str | None:
+    return inspection.backend or supplied.keras1_backend
