@@ -49,6 +49,8 @@ def decode(cell: Any) -> Any:
 
     Trailing NUL bytes go, because numpy's fixed-width bytes in a recording cannot hold them.
     """
+    if isinstance(cell, bytes):
+        return cell.rstrip(b"\0")
     if isinstance(cell, str):
         return cell.encode("utf-8", "surrogateescape").rstrip(b"\0")
     if isinstance(cell, dict) and isinstance(cell.get("b64"), str):

@@ -31,7 +31,7 @@ _PORT_TAKEN = re.compile(r"address already in use|port is already allocated", re
 
 _CONVERT = "packager convert FILE --name NAME --force"
 _DAMAGED = f"the version folder is incomplete or damaged: {_CONVERT}"
-_OTHER_MODEL = f"the model is not the one that its contract tells of: {_CONVERT}"
+OTHER_MODEL = f"the model is not the one that its contract tells of: {_CONVERT}"
 
 _HINTS = (
     (
@@ -47,7 +47,7 @@ _HINTS = (
     ),
     (r"warmup", f"the recorded warm-up requests do not fit the model: {_CONVERT}"),
     (r"Could not find variable|uninitialized", _DAMAGED),
-    (r"[Ss]ignature name|named input|keys must be equal|is not of expected type", _OTHER_MODEL),
+    (r"[Ss]ignature name|named input|keys must be equal|is not of expected type", OTHER_MODEL),
 )
 """What to type, by what the server says, whether while loading or while answering."""
 
@@ -78,6 +78,11 @@ def cannot_load(reason: str, *, model: str, version: int) -> ServableLoadError:
 def refused(http_status: int, text: str) -> RequestError:
     """Describe a prediction request that the server answers with an error."""
     return RequestError(f"HTTP {http_status}: {text}", hint=_hint(text))
+
+
+def refused_over_grpc(code: str, text: str) -> RequestError:
+    """Describe a prediction request that the server answers with a gRPC status."""
+    return RequestError(f"gRPC {code}: {text}", hint=_hint(text))
 
 
 def ended_early(end: ServerExit, log: str, *, model: str, version: int) -> SmokeError:

@@ -15,6 +15,7 @@ from typing import Any
 
 from packager.contract import Sample
 from packager.errors import RequestError, WrongAnswerError
+from packager.smoketest.diagnosis import OTHER_MODEL
 from packager.values import ExampleRequest
 
 _JSON_KINDS = "biuSUO"
@@ -113,7 +114,7 @@ def _check_names(answered: Iterable[str], recorded: tuple[str, ...]) -> None:
     if set(answered) != set(recorded):
         raise WrongAnswerError(
             f"the server answers with {_listed(answered)}, the source model with {_listed(recorded)}",
-            hint="the model is not the one its contract tells of: packager convert FILE --name NAME --force",
+            hint=OTHER_MODEL,
         )
 
 

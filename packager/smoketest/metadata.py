@@ -7,6 +7,7 @@ from typing import Any
 
 from packager.contract import Contract, Sample
 from packager.errors import RequestError
+from packager.smoketest.diagnosis import OTHER_MODEL
 from packager.values import Signature, TensorSpec
 
 _DTYPES = {
@@ -17,8 +18,6 @@ _DTYPES = {
     **{f"DT_{name}": name.lower() for name in ("BFLOAT16", "BOOL", "STRING", "COMPLEX64", "COMPLEX128")},
 }
 """Names of numpy by those of tensorflow/core/framework/types.proto."""
-
-_HINT = "the model is not the one that its contract tells of: packager convert FILE --name NAME --force"
 
 Tensors = Mapping[str, TensorSpec | None]
 """Tensors by name, ``None`` for one whose type or rank the server does not tell."""
@@ -37,7 +36,9 @@ def check_signatures(metadata: Any, contract: Contract) -> None:
         raise RequestError(f"the model's metadata cannot be read: {error!r}") from error
     for key in _promised_keys(contract):
         if key not in served:
-            raise RequestError(f"the server has no signature {key!r}: it has {_listed(served)}", hint=_HINT)
+            raise RequestError(
+                f"the server has no signature {key!r}: it has {_listed(served)}", hint=OTHER_MODEL
+            )
     for sample in contract.samples:
         _check_names(sample, inputs[sample.signature], outputs[sample.signature])
     for signature in contract.signatures:
@@ -63,14 +64,15 @@ def _check_specs(signature: Signature, side: str, promised: Iterable[TensorSpec]
         if found is not None and found != spec:
             raise RequestError(
                 f"{side} of {signature.key!r} differs: the server has {found}, the contract says {spec}",
-                hint=_HINT,
+                hint=OTHER_MODEL,
             )
 
 
 def _check_name(signature: str, side: str, name: str, served: Tensors) -> None:
     if name not in served:
         raise RequestError(
-            f"signature {signature!r} has no {side} {name!r}: the server has {_listed(served)}", hint=_HINT
+            f"signature {signature!r} has no {side} {name!r}: the server has {_listed(served)}",
+            hint=OTHER_MODEL,
         )
 
 
