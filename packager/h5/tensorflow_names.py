@@ -31,45 +31,67 @@ _FUNCTIONS = frozenset(
     boolean_mask broadcast_dynamic_shape broadcast_static_shape broadcast_to cast ceil cholesky
     cholesky_solve clip_by_average_norm clip_by_global_norm clip_by_norm clip_by_value complex concat
     confusion_matrix conj constant conv convert_to_tensor cos cosh count_nonzero cross cumprod cumsum
-    debugging.assert_all_finite debugging.check_numerics depth_to_space dequantize diag diag_part
-    digamma div div_no_nan divide dynamic_partition dynamic_stitch edit_distance eig eigvals einsum
-    ensure_shape equal erf erfc exp expand_dims expm1 extract_image_patches extract_volume_patches eye
-    fake_quant_with_min_max_args fake_quant_with_min_max_args_gradient fake_quant_with_min_max_vars
+    debugging.Assert debugging.assert_all_finite debugging.assert_equal debugging.assert_greater
+    debugging.assert_greater_equal debugging.assert_less debugging.assert_less_equal
+    debugging.assert_near debugging.assert_negative debugging.assert_non_negative
+    debugging.assert_non_positive debugging.assert_none_equal debugging.assert_positive
+    debugging.assert_rank debugging.assert_rank_at_least debugging.assert_shapes debugging.assert_type
+    debugging.check_numerics depth_to_space dequantize diag diag_part digamma div div_no_nan divide
+    dynamic_partition dynamic_stitch edit_distance eig eigvals einsum ensure_shape equal erf erfc exp
+    expand_dims expm1 extract_image_patches extract_volume_patches eye fake_quant_with_min_max_args
+    fake_quant_with_min_max_args_gradient fake_quant_with_min_max_vars
     fake_quant_with_min_max_vars_gradient fake_quant_with_min_max_vars_per_channel
     fake_quant_with_min_max_vars_per_channel_gradient fft fft2d fft3d fftnd fill fingerprint floor
     floor_div floordiv floormod gather gather_nd global_norm greater greater_equal histogram_fixed_width
     histogram_fixed_width_bins identity identity_n ifft ifft2d ifft3d ifftnd igamma igammac imag
-    invert_permutation io.decode_base64 io.decode_image io.decode_jpeg io.decode_png io.decode_raw
-    io.encode_base64 io.parse_tensor irfftnd is_finite is_inf is_nan is_non_decreasing is_numeric_tensor
-    is_strictly_increasing is_tensor lbeta less less_equal lgamma lin_space linspace log log1p
-    log_sigmoid logical_and logical_not logical_or logical_xor matmul matrix_band_part
-    matrix_determinant matrix_diag matrix_diag_part matrix_inverse matrix_set_diag matrix_solve
-    matrix_solve_ls matrix_square_root matrix_transpose matrix_triangular_solve maximum meshgrid minimum
-    mod multinomial multiply negative norm not_equal one_hot ones ones_like pad parallel_stack polygamma
-    pow qr quantize quantize_v2 quantized_concat random_crop random_gamma random_normal random_poisson
-    random_shuffle random_uniform range rank real reciprocal reduce_all reduce_any reduce_join
-    reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod reduce_sum regex_replace repeat
-    reshape reverse reverse_sequence reverse_v2 rfftnd rint roll round rsqrt saturate_cast scalar_mul
-    scatter_nd searchsorted segment_max segment_mean segment_min segment_prod segment_sum
-    self_adjoint_eig self_adjoint_eigvals sequence_mask setdiff1d shape shape_n sigmoid sign sin sinh
-    size slice sort space_to_batch space_to_batch_nd space_to_depth sparse_add sparse_concat
-    sparse_fill_empty_rows sparse_mask sparse_matmul sparse_maximum sparse_merge sparse_minimum
-    sparse_reduce_max sparse_reduce_max_sparse sparse_reduce_sum sparse_reduce_sum_sparse sparse_reorder
-    sparse_reset_shape sparse_reshape sparse_retain sparse_segment_mean sparse_segment_sqrt_n
-    sparse_segment_sum sparse_slice sparse_softmax sparse_split sparse_tensor_dense_matmul
-    sparse_tensor_to_dense sparse_to_dense sparse_to_indicator sparse_transpose split sqrt square
-    squared_difference squeeze stack stop_gradient strided_slice string_join string_split string_strip
-    string_to_hash_bucket string_to_hash_bucket_fast string_to_hash_bucket_strong string_to_number
-    substr subtract svd tan tanh tensor_scatter_add tensor_scatter_nd_add tensor_scatter_nd_max
-    tensor_scatter_nd_min tensor_scatter_nd_sub tensor_scatter_nd_update tensor_scatter_sub
-    tensor_scatter_update tensordot tile to_bfloat16 to_complex128 to_complex64 to_double to_float
-    to_int32 to_int64 trace transpose truediv truncated_normal truncatediv truncatemod unique
-    unique_with_counts unravel_index unsorted_segment_max unsorted_segment_mean unsorted_segment_min
-    unsorted_segment_prod unsorted_segment_sqrt_n unsorted_segment_sum unstack where where_v2 zeros
-    zeros_like zeta
+    invert_permutation io.decode_and_crop_jpeg io.decode_base64 io.decode_bmp io.decode_gif
+    io.decode_image io.decode_jpeg io.decode_png io.decode_raw io.decode_webp io.encode_base64
+    io.encode_jpeg io.encode_png io.extract_jpeg_shape io.parse_tensor irfftnd is_finite is_inf is_nan
+    is_non_decreasing is_numeric_tensor is_strictly_increasing is_tensor lbeta less less_equal lgamma
+    lin_space linspace log log1p log_sigmoid logical_and logical_not logical_or logical_xor matmul
+    matrix_band_part matrix_determinant matrix_diag matrix_diag_part matrix_inverse matrix_set_diag
+    matrix_solve matrix_solve_ls matrix_square_root matrix_transpose matrix_triangular_solve maximum
+    meshgrid minimum mod multinomial multiply negative norm not_equal one_hot ones ones_like pad
+    parallel_stack polygamma pow qr quantize quantize_v2 quantized_concat random_crop random_gamma
+    random_normal random_poisson random_shuffle random_uniform range rank real realdiv reciprocal
+    reduce_all reduce_any reduce_join reduce_logsumexp reduce_max reduce_mean reduce_min reduce_prod
+    reduce_sum regex_replace repeat reshape reverse reverse_sequence reverse_v2 rfftnd rint roll round
+    rsqrt saturate_cast scalar_mul scatter_nd searchsorted segment_max segment_mean segment_min
+    segment_prod segment_sum self_adjoint_eig self_adjoint_eigvals sequence_mask setdiff1d shape shape_n
+    sigmoid sign sin sinh size slice sort space_to_batch space_to_batch_nd space_to_depth sparse_add
+    sparse_concat sparse_fill_empty_rows sparse_mask sparse_matmul sparse_maximum sparse_merge
+    sparse_minimum sparse_reduce_max sparse_reduce_max_sparse sparse_reduce_sum sparse_reduce_sum_sparse
+    sparse_reorder sparse_reset_shape sparse_reshape sparse_retain sparse_segment_mean
+    sparse_segment_sqrt_n sparse_segment_sum sparse_slice sparse_softmax sparse_split
+    sparse_tensor_dense_matmul sparse_tensor_to_dense sparse_to_dense sparse_to_indicator
+    sparse_transpose split sqrt square squared_difference squeeze stack stop_gradient strided_slice
+    string_join string_split string_strip string_to_hash_bucket string_to_hash_bucket_fast
+    string_to_hash_bucket_strong string_to_number substr subtract svd tan tanh tensor_scatter_add
+    tensor_scatter_nd_add tensor_scatter_nd_max tensor_scatter_nd_min tensor_scatter_nd_sub
+    tensor_scatter_nd_update tensor_scatter_sub tensor_scatter_update tensordot tile to_bfloat16
+    to_complex128 to_complex64 to_double to_float to_int32 to_int64 trace transpose truediv
+    truncated_normal truncatediv truncatemod unique unique_with_counts unravel_index
+    unsorted_segment_max unsorted_segment_mean unsorted_segment_min unsorted_segment_prod
+    unsorted_segment_sqrt_n unsorted_segment_sum unstack where where_v2 zeros zeros_like zeta
     """.split()
 )
 """Functions outside those parts."""
+
+_KERAS_BACKEND = frozenset(
+    """
+    abs all any arange argmax argmin batch_dot batch_flatten bias_add binary_crossentropy
+    binary_focal_crossentropy cast cast_to_floatx categorical_crossentropy
+    categorical_focal_crossentropy clip concatenate constant conv1d conv2d conv2d_transpose conv3d cos
+    ctc_decode ctc_label_dense_to_sparse cumprod cumsum depthwise_conv2d dot dropout elu equal exp
+    expand_dims eye flatten gather greater greater_equal hard_sigmoid in_top_k l2_normalize less
+    less_equal log max maximum mean min minimum not_equal one_hot ones ones_like permute_dimensions
+    pool2d pool3d pow prod random_bernoulli random_binomial random_normal random_uniform relu repeat
+    repeat_elements reshape reverse round separable_conv2d sigmoid sign sin softmax softplus softsign
+    sparse_categorical_crossentropy spatial_2d_padding spatial_3d_padding sqrt square squeeze stack std
+    sum switch tanh temporal_padding tile truncated_normal var zeros zeros_like
+    """.split()
+)
+"""Functions of ``keras.backend``; others there hold sessions, print, or set what is global."""
 
 _OPERATIONS = frozenset(
     """
@@ -137,6 +159,8 @@ def is_tensor_function(symbol: str) -> bool:
     """Tell whether a symbol of the TensorFlow API (``math.add``, ``compat.v1.transpose``) is one of them."""
     symbol = symbol.removeprefix("compat.v1.")
     namespace, _, name = symbol.rpartition(".")
+    if namespace == "keras.backend":
+        return name in _KERAS_BACKEND
     return symbol in _FUNCTIONS or (namespace in _NAMESPACES and name not in _EXCEPTIONS)
 
 
