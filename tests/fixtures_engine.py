@@ -19,7 +19,7 @@ from packager.image.image import Image, Layer, document
 from packager.image.tarball import Entry, folder, tar_stream, with_parents
 from packager.values import ImageReference
 
-PROGRAMS = ("sh", "cat", "id", "sleep", "tail", "touch", "kill")
+PROGRAMS = ("sh", "bash", "cat", "id", "sleep", "tail", "touch", "kill")
 
 TINY_ENVIRONMENT = ["PATH=/usr/bin:/bin", "FROM_BASE=yes", "MODEL_NAME=model", "MODEL_BASE_PATH=/models"]
 """As TensorFlow Serving's images have it, and a variable more."""

@@ -66,6 +66,8 @@ class ContainerState:
     oom_killed: bool
     """Whether the kernel killed a process of it at its memory limit, the first one or another."""
     error: str
+    health: str | None = None
+    """``starting``, ``healthy`` or ``unhealthy`` by the image's own check, ``None`` where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,7 @@ class Container:
             exit_code=state["ExitCode"] if ended else None,
             oom_killed=state["OOMKilled"],
             error=state["Error"],
+            health=(state.get("Health") or {}).get("Status"),
         )
 
     def logs(self, tail: int | None = None) -> str:

@@ -15,19 +15,44 @@ PORTS = (8500, 8501)
 USER = "65532:65532"
 """Numeric, so that Kubernetes can see that it is not root (``runAsNonRoot``)."""
 
+FLAGS = "TENSORFLOW_SERVING_FLAGS"
+"""Variable with flags of the server, separated by spaces: over the image's own, under the arguments."""
+
 SERVE = (
-    "trap 'kill -TERM $!; wait $!; exit $?' TERM INT; "
-    "tensorflow_model_server --port=8500 --rest_api_port=8501"
-    ' --model_name="$MODEL_NAME" --model_base_path="$MODEL_BASE_PATH/$MODEL_NAME" "$@" & wait $!'
+    "trap 'kill -TERM $!; wait $!; exit $?' TERM INT; set -f; "
+    "tensorflow_model_server --port=8500 --rest_api_port=8501 --max_num_load_retries=0"
+    ' --model_name="$MODEL_NAME" --model_base_path="$MODEL_BASE_PATH/$MODEL_NAME"'
+    f' ${FLAGS} "$@" & wait $!'
 )
 """The shell's script: the server, and a first process that passes SIGTERM on and ends as the server does.
 
 TensorFlow Serving's binary sets no handler for SIGTERM (github.com/tensorflow/serving/issues/1853), and
 the kernel drops a signal that the first process of a container has no handler for. So ``exec`` would
-not do: the shell stays, as the first process, and the server is one that SIGTERM ends.
+not do: the shell stays, as the first process, and the server is one that SIGTERM ends. Of a flag that
+comes twice the last counts. A model that cannot be loaded once cannot be loaded five minutes later.
 """
 
 ENTRYPOINT = ("/bin/sh", "-c", SERVE, "serve")
+
+HEALTH = (
+    "port=8501 name=$MODEL_NAME; "
+    "heed() { case $1 in --rest_api_port=*) port=${1#*=};; --model_name=*) name=${1#*=};; esac; }; "
+    f'set -f; for flag in ${FLAGS}; do heed "$flag"; done; '
+    'while IFS= read -r -d "" flag; do heed "$flag"; done </proc/1/cmdline; '
+    'exec 3<>"/dev/tcp/127.0.0.1/$port" || exit 1; '
+    r'printf "GET /v1/models/%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" "$name" >&3; '
+    """IFS= read -r -d "" -t 4 answer <&3; [[ $answer == *'"AVAILABLE"'* ]]"""
+)
+"""Bash's script: whether the server says that a version of the model is available.
+
+TensorFlow Serving's image has bash, and no curl. The first process tells which flags were given.
+"""
+
+HEALTHCHECK = ("/bin/bash", "-c", HEALTH)
+
+STOP_SIGNAL = "SIGTERM"
+
+_SECOND = 1_000_000_000
 
 
 def serving_settings(model: str, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -37,6 +62,14 @@ def serving_settings(model: str, labels: Mapping[str, str]) -> dict[str, Any]:
         "ExposedPorts": {f"{port}/tcp": {} for port in PORTS},
         "User": USER,
         "Entrypoint": list(ENTRYPOINT),
+        "StopSignal": STOP_SIGNAL,
+        "Healthcheck": {
+            "Test": ["CMD", *HEALTHCHECK],
+            "Interval": 5 * _SECOND,
+            "Timeout": 5 * _SECOND,
+            "StartPeriod": 120 * _SECOND,
+            "Retries": 3,
+        },
         "Cmd": None,  # the base's arguments were for the base's entry point
         "Labels": dict(labels),
     }

@@ -202,6 +202,7 @@ def test_tensorflow_runs_on_it_locked_down(
     assert told["arguments"] == [
         "--port=8500",
         "--rest_api_port=8501",
+        "--max_num_load_retries=0",
         "--model_name=digits",
         "--model_base_path=/models/digits",
         "--flag",
@@ -228,6 +229,10 @@ def test_packager_s_own_server_predicts_on_it(
             assert time.monotonic() < deadline, container.logs()
             time.sleep(0.05)
         assert answer == {"predictions": [2.5, 3.0, 4.5]}
+        while (health := container.state().health) == "starting":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert health == "healthy"
         began = time.monotonic()
         state = container.stop()
         assert time.monotonic() - began < 3

@@ -95,9 +95,12 @@ def test_the_image_keeps_the_contract(engine: Engine, tiny_base: ImageReference,
 
 
 def test_the_server_gets_its_arguments_locked_down(engine: Engine, built: BuiltImage) -> None:
-    told = "arguments: --port=8500 --rest_api_port=8501 --model_name=digits --model_base_path=/models/digits"
-    with running(engine, built, arguments=("--flag=a b", "--other")) as container:
-        assert container.logs().splitlines() == [f"{told} --flag=a b --other", "user: 65532"]
+    told = "arguments: --port=8500 --rest_api_port=8501 --max_num_load_retries=0"
+    told += " --model_name=digits --model_base_path=/models/digits"
+    flags = {"TENSORFLOW_SERVING_FLAGS": "--max_num_load_retries=2 --a=*"}
+    with running(engine, built, arguments=("--flag=a b", "--other"), environment=flags) as container:
+        given = "--max_num_load_retries=2 --a=* --flag=a b --other"
+        assert container.logs().splitlines() == [f"{told} {given}", "user: 65532"]
     with running(
         engine, built, environment={"MODEL_NAME": "letters", "MODEL_BASE_PATH": "/other"}
     ) as container:

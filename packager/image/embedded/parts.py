@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -53,17 +54,17 @@ def runtime_parts(server: Path | None = None) -> tuple[Part, ...]:
 
     The installed one is the default. Raises BaseUnavailableError where a part is not here.
     """
-    shell = Entry(path="bin/sh", source=Path("/bin/sh").resolve(), mode=0o755)
+    shells = list(_shells())
     python = [interpreter(HOME), *standard_library(HOME)]
     tensorflow = list(_tensorflow())
     distributions = [entry for name in DISTRIBUTIONS for entry in distribution(name, SITE)]
     binaries = [
         entry.source
-        for entry in (shell, *python, *tensorflow, *distributions)
+        for entry in (*shells, *python, *tensorflow, *distributions)
         if entry.source and (entry.mode & 0o111 or ".so" in entry.source.name)
     ]
     return (
-        _part("system", [shell, *_skeleton(), *shared_objects(binaries)]),
+        _part("system", [*shells, *_skeleton(), *shared_objects(binaries)]),
         _part("python", python),
         _part("tensorflow", tensorflow),
         _part("distributions", distributions),
@@ -81,6 +82,13 @@ def tensorflow_version() -> str:
 
 def _part(name: str, entries: list[Entry]) -> Part:
     return Part(name=name, entries=tuple(with_parents(entries)))
+
+
+def _shells() -> Iterator[Entry]:
+    """Yield the shell of the entry point, and that of the health check."""
+    yield Entry(path="bin/sh", source=Path("/bin/sh").resolve(), mode=0o755)
+    if bash := shutil.which("bash"):
+        yield Entry(path="bin/bash", source=Path(bash).resolve(), mode=0o755)
 
 
 def _skeleton() -> Iterator[Entry]:

@@ -15,7 +15,7 @@ import pytest
 
 from packager.errors import ImageNotFoundError, UsageError
 from packager.image.context import build_context, checked_servables, dockerfile
-from packager.image.settings import ENTRYPOINT, MODEL_BASE_PATH, PORTS, USER
+from packager.image.settings import ENTRYPOINT, MODEL_BASE_PATH, PORTS, USER, serving_settings
 from packager.values import ServableVersion
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -42,7 +42,21 @@ def test_the_dockerfile_says_what_the_settings_say() -> None:
     assert said["ENV"] == f"MODEL_NAME=${{SERVING_MODEL}} MODEL_BASE_PATH={MODEL_BASE_PATH}"
     assert said["COPY"] == "models/ ${MODEL_BASE_PATH}/"
     assert said["FROM"] == "${BASE}"
-    assert set(said) == {"ARG", "FROM", "ENV", "COPY", "EXPOSE", "USER", "ENTRYPOINT"}
+    settings = serving_settings("digits", {})
+    health = settings["Healthcheck"]
+    options, _, command = said["HEALTHCHECK"].partition(" CMD ")
+    assert ["CMD", *json.loads(command)] == health["Test"]
+    seconds = {name: f"{health[name] // 10**9}s" for name in ("Interval", "Timeout", "StartPeriod")}
+    told = dict(option.removeprefix("--").split("=") for option in options.split())
+    assert told == {
+        "interval": seconds["Interval"],
+        "timeout": seconds["Timeout"],
+        "start-period": seconds["StartPeriod"],
+        "retries": str(health["Retries"]),
+    }
+    assert said["STOPSIGNAL"] == settings["StopSignal"]
+    known = {"ARG", "FROM", "ENV", "COPY", "EXPOSE", "USER", "HEALTHCHECK", "STOPSIGNAL", "ENTRYPOINT"}
+    assert set(said) == known
 
 
 def test_the_wheel_has_the_dockerfile(tmp_path: Path) -> None:
