@@ -47,6 +47,7 @@ def server_command(
         f"--port={grpc_port}",
         f"--rest_api_port={rest_port}",
         f"--rest_api_address={address}",
+        f"--grpc_address={address}",
         f"--model_name={base_path.name}",
         f"--model_base_path={base_path}",
         *flags,

@@ -61,8 +61,9 @@ class Flag:
 
 
 FLAGS = (
-    Flag("port", 8500, "TCP port for the gRPC API; 0 is none", heeded=False),
-    Flag("grpc_socket_path", "", "path of a UNIX socket for the gRPC API", heeded=False),
+    Flag("port", 8500, "TCP port for the gRPC API; 0 is none"),
+    Flag("grpc_address", "0.0.0.0", "address for the gRPC API (not a flag of upstream)"),
+    Flag("grpc_socket_path", "", "path of a UNIX socket for the gRPC API"),
     Flag("rest_api_port", 0, "TCP port for the REST API, another than --port; 0 is none"),
     Flag("rest_api_address", "", "address for the REST API; empty is all addresses (not a flag of upstream)"),
     Flag("rest_api_num_threads", 4 * (os.cpu_count() or 1), "threads that answer REST requests"),
@@ -104,20 +105,13 @@ FLAGS = (
         "enable_per_model_batching_parameters", False, "read batching parameters of each model", heeded=False
     ),
     Flag("monitoring_config_file", "", "file with a MonitoringConfig as protobuf text", heeded=False),
-    Flag("ssl_config_file", "", "file with an SSLConfig as protobuf text, for the gRPC API", heeded=False),
+    Flag("ssl_config_file", "", "file with an SSLConfig as protobuf text, for the gRPC API"),
     Flag("use_alts_credentials", False, "use Google ALTS credentials", heeded=False),
-    Flag(
-        "grpc_channel_arguments", "", "comma-separated arguments of the gRPC server, name=value", heeded=False
-    ),
-    Flag("grpc_max_threads", 4 * (os.cpu_count() or 1), "threads that answer gRPC requests", heeded=False),
-    Flag("enable_grpc_healthcheck_service", False, "serve the standard gRPC health service", heeded=False),
+    Flag("grpc_channel_arguments", "", "comma-separated arguments of the gRPC server, name=value"),
+    Flag("grpc_max_threads", 4 * (os.cpu_count() or 1), "threads that answer gRPC requests"),
+    Flag("enable_grpc_healthcheck_service", False, "serve the standard gRPC health service"),
     Flag("enable_profiler", True, "serve the profiler service", heeded=False),
-    Flag(
-        "enable_serialization_as_tensor_content",
-        False,
-        "answer gRPC predictions with tensor_content",
-        heeded=False,
-    ),
+    Flag("enable_serialization_as_tensor_content", False, "answer gRPC predictions with tensor_content"),
     Flag("tensorflow_session_parallelism", 0, "threads of a session; 0 is chosen by TensorFlow", bits=64),
     Flag(
         "tensorflow_intra_op_parallelism",

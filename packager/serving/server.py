@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from packager.serving.flags import FLAGS, FlagValueError, Parsed, parse, usage
 from packager.serving.inference import InferenceOptions
@@ -25,6 +26,9 @@ from packager.serving.rest.api import RestApi
 from packager.serving.rest.http import HttpServer
 from packager.serving.sockets import bind
 from packager.serving.status import Code, StatusError, invalid_argument
+
+if TYPE_CHECKING:
+    from packager.serving.rpc.server import GrpcServer
 
 CANNOT_START = 255
 DRAIN_SECONDS = 30.0
@@ -82,6 +86,8 @@ class _Server:
             labels_need_available=not flags.flag("allow_version_labels_for_unavailable_models"),
         )
 
+        self._options = InferenceOptions(check_method_names=flags.flag("enable_signature_method_name_check"))
+
     async def run(self) -> int:
         """Load the models, open the ports, and serve until a signal ends it."""
         told_to_end = asyncio.ensure_future(_signalled())
@@ -91,25 +97,33 @@ class _Server:
         if told_to_end.done():
             return 0
         loading.result()
+        grpc = self._open_grpc()
         rest = await self._open_rest()
         self._watch_config()
         log.info("Received %s, shutting down", (await told_to_end).name)
         self._catalog.close()
+        answered = grpc.drain(DRAIN_SECONDS) if grpc else None
         if rest:
             await rest.drain(DRAIN_SECONDS)
+        if answered:
+            await _in_thread(answered.wait)
         return 0
 
     def _load(self) -> None:
         c_api()  # a library that is missing is no model's failure, to be tried again
         self._catalog.reload(self._models)
 
+    def _open_grpc(self) -> GrpcServer | None:
+        if not (self._flags.number("port") or self._flags.text("grpc_socket_path")):
+            return None
+        from packager.serving.rpc.opening import open_grpc  # costs time and memory that REST need not spend
+
+        return open_grpc(self._flags, self._catalog, self._options)
+
     async def _open_rest(self) -> HttpServer | None:
         if self._rest_socket is None:
             return None
-        options = InferenceOptions(
-            timeout_ms=max(self._flags.number("rest_api_timeout_in_ms"), 0),
-            check_method_names=self._flags.flag("enable_signature_method_name_check"),
-        )
+        options = replace(self._options, timeout_ms=max(self._flags.number("rest_api_timeout_in_ms"), 0))
         api = RestApi(self._catalog, options, cors=self._flags.flag("rest_api_enable_cors_support"))
         server = HttpServer(api.answer, threads=max(self._flags.number("rest_api_num_threads"), 1))
         await server.start(self._rest_socket)
@@ -148,7 +162,7 @@ async def _signalled() -> signal.Signals:
     return await received
 
 
-def _in_thread(work: Callable[[], None]) -> asyncio.Future[None]:
+def _in_thread(work: Callable[[], object]) -> asyncio.Future[None]:
     """Run ``work`` in a thread that the end of the process does not wait for."""
     result: Future[None] = Future()
 

@@ -22,6 +22,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A private key and a certificate for ``localhost``, both as text."""
+    folder = tmp_path_factory.mktemp("certificate")
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    made = ["-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem", "-days", "2"]
+    subprocess.run(["openssl", "req", "-x509", *made, *name], cwd=folder, check=True, capture_output=True)
+    return (folder / "key.pem").read_text(), (folder / "cert.pem").read_text()
+
+
+@pytest.fixture(scope="session")
 def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     """A server with all of them, every version, labels and CORS. Nobody changes anything about it."""
     fields = [

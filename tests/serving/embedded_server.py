@@ -40,12 +40,14 @@ class EmbeddedServer:
 
     def __init__(self, flags: Mapping[str, object], environment: Mapping[str, str] | None = None) -> None:
         self.rest_port = int(str(flags.get("rest_api_port") or free_port()))
-        ports = {"port": free_port(), "rest_api_port": self.rest_port, "rest_api_address": "127.0.0.1"}
+        self.grpc_port = int(str(flags.get("port") or free_port()))
+        ports = {"port": self.grpc_port, "rest_api_port": self.rest_port}
+        addresses = {"rest_api_address": "127.0.0.1", "grpc_address": "127.0.0.1"}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "packager.serving"),
-                *(f"--{name}={value}" for name, value in {**ports, **flags}.items()),
+                *(f"--{name}={value}" for name, value in {**ports, **addresses, **flags}.items()),
             ],
             stdout=self._log,
             stderr=subprocess.STDOUT,

@@ -78,6 +78,8 @@ class Catalog:
     @contextmanager
     def use(self, spec: ModelSpec) -> Iterator[Servable]:
         """Keep the servable that a request is for loaded inside a ``with``, or raise StatusError."""
+        if not spec.name:
+            raise invalid_argument("ModelSpec has no name specified.")
         version = self._labelled(spec.name, spec.label) if spec.label is not None else spec.version
         with self._keeper.use(spec.name, version) as servable:
             yield servable

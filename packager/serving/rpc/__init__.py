@@ -1,0 +1,1 @@
+"""The gRPC API: the same models as over REST, by TensorFlow Serving's own messages and services."""

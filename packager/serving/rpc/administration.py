@@ -1,0 +1,60 @@
+"""What can be asked and changed over gRPC about the server: its models, its health."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from packager.protocol import message
+from packager.serving.log import log
+from packager.serving.models.catalog import Catalog
+from packager.serving.models.config import models_of
+from packager.serving.rpc.specs import spec_of
+from packager.serving.status import StatusError, invalid_argument, not_found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelService:
+    """What can be asked, and changed, about which models there are."""
+
+    catalog: Catalog
+
+    def GetModelStatus(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
+        """Tell the state of one version, or of all versions of a model."""
+        spec = spec_of(request)
+        response = message("GetModelStatusResponse")()
+        for status in self.catalog.statuses(spec.name, spec.version):
+            added = response.model_version_status.add(version=status.version, state=status.state)
+            added.status.SetInParent()
+            if status.error:
+                added.status.error_code = status.error.code
+                added.status.error_message = status.error.message
+        return response
+
+    def HandleReloadConfigRequest(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
+        """Serve other models from now on."""
+        try:
+            if request.config.WhichOneof("choice") != "model_config_list":
+                raise invalid_argument(
+                    "ServerModelConfig type not supported by HandleReloadConfigRequest. "
+                    "Only ModelConfigList is currently supported"
+                )
+            self.catalog.reload(models_of(request.config))
+        except StatusError as error:
+            log.error("ReloadConfig failed: %s", error.message)
+            raise
+        response = message("ReloadConfigResponse")()
+        response.status.SetInParent()
+        return response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthService:
+    """Whether the server serves, by gRPC's own health protocol."""
+
+    def Check(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
+        """Tell it of the server as a whole; it knows of no part by itself."""
+        if request.service:
+            raise not_found("")
+        response = message("HealthCheckResponse")
+        return response(status=response.SERVING)

@@ -1,0 +1,36 @@
+"""Opens the gRPC API as the flags want it."""
+
+from __future__ import annotations
+
+from packager.protocol.services import HEALTH, MODEL, PREDICTION
+from packager.serving.flags import Parsed
+from packager.serving.inference import InferenceOptions
+from packager.serving.models.catalog import Catalog
+from packager.serving.rpc.administration import HealthService, ModelService
+from packager.serving.rpc.prediction import PredictionService
+from packager.serving.rpc.server import GrpcOptions, GrpcServer
+
+
+def open_grpc(flags: Parsed, catalog: Catalog, options: InferenceOptions) -> GrpcServer:
+    """Serve the models of a catalog from now on, or raise StatusError."""
+    services: dict[str, object] = {
+        PREDICTION: PredictionService(
+            catalog=catalog,
+            options=options,
+            as_content=flags.flag("enable_serialization_as_tensor_content"),
+        ),
+        MODEL: ModelService(catalog=catalog),
+    }
+    if flags.flag("enable_grpc_healthcheck_service"):
+        services[HEALTH] = HealthService()
+    return GrpcServer(
+        services,
+        GrpcOptions(
+            port=flags.number("port"),
+            address=flags.text("grpc_address"),
+            socket_path=flags.text("grpc_socket_path"),
+            ssl_config_file=flags.text("ssl_config_file"),
+            channel_arguments=flags.text("grpc_channel_arguments"),
+            threads=max(flags.number("grpc_max_threads"), 1),
+        ),
+    )
