@@ -13,10 +13,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from packager.cli import app
 from packager.errors import PackagerError
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-VERBS = ("inspect", "convert", "build", "smoke", "bench", "push", "package", "serve", "doctor")
 
 
 def main() -> int:
@@ -73,7 +73,13 @@ def descendants(cls: type[PackagerError]) -> Iterator[type[PackagerError]]:
 
 
 def commands() -> str:
-    return "\n\n".join(f"### `packager {verb}`\n\n```text\n{help_text(verb)}\n```" for verb in VERBS)
+    return "\n\n".join(f"### `packager {verb}`\n\n```text\n{help_text(verb)}\n```" for verb in verbs())
+
+
+def verbs() -> list[str]:
+    return [
+        command.name or command.callback.__name__ for command in app.registered_commands if command.callback
+    ]
 
 
 def help_text(verb: str) -> str:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-VERBS = ("inspect", "convert", "build", "smoke", "push", "package", "serve", "doctor")
+from packager.cli import app
+
+VERBS = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
 HEAVY = ("tensorflow", "keras", "tf_keras", "docker", "google.protobuf")
 
 
