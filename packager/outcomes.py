@@ -51,6 +51,7 @@ def _outcome(target: PathLike, base: str | None, settings: SmokeSettings, report
                 memory=settings.memory,
                 gpus=settings.gpus,
                 budget=settings.budget,
+                grpc=settings.grpc,
                 timeline=timeline,
                 report=report,
             )

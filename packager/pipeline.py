@@ -187,6 +187,7 @@ def smoke(
     memory: int | None = None,
     gpus: int | None = None,
     budget: Budget = NO_LIMITS,
+    grpc: bool = True,
     timeline: Timeline | None = None,
     report: Report = silent,
 ) -> SmokeReport:
@@ -194,8 +195,9 @@ def smoke(
 
     ``version`` is the highest one unless given, ``timeout`` seconds bound the wait for it, ``tolerance``
     is absolute and relative. ``memory`` in bytes and ``gpus`` (-1: all) are what a container gets,
-    ``budget`` is what the server may cost, ``timeline`` is told the phases. A folder is served by the
-    embedded server as a local process. Raises a SmokeError that tells the cause; nothing keeps running.
+    ``budget`` is what the server may cost, ``grpc`` whether to ask over gRPC beside REST, and ``timeline`` is
+    told the phases. A folder is served by the embedded server as a local process. Raises a SmokeError that
+    tells the cause; nothing keeps running.
     """
     from packager.smoketest import Timeline, smoke_folder, smoke_image
 
@@ -208,6 +210,7 @@ def smoke(
             tolerance=tolerance,
             port=port,
             budget=budget,
+            grpc=grpc,
             timeline=timeline,
             report=report,
         )
@@ -224,6 +227,7 @@ def smoke(
             memory=memory,
             gpus=gpus,
             budget=budget,
+            grpc=grpc,
             timeline=timeline,
             report=report,
         )

@@ -324,7 +324,7 @@ class Probe:
 
     signature: str
     form: str
-    """``row`` or ``columnar``."""
+    """``row`` or ``columnar`` over REST, or ``grpc``."""
     batch: int
     latency_ms: float
     max_difference: float
@@ -462,6 +462,8 @@ class SmokeSettings:
     gpus: int | None = None
     """How many GPUs a container gets; -1 are all."""
     budget: Budget = NO_LIMITS
+    grpc: bool = True
+    """Whether to ask over gRPC beside REST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ def smoke(
         int | None,
         typer.Option("--port", metavar="PORT", help="REST port on 127.0.0.1.", show_default="a free one"),
     ] = None,
+    grpc: Annotated[bool, typer.Option("--grpc/--no-grpc", help="Ask over gRPC beside REST.")] = True,
     base: Annotated[
         list[str] | None,
         typer.Option(
@@ -95,6 +96,7 @@ def smoke(
             port=port,
             memory=options.parse_size(memory, "--memory"),
             gpus=options.parse_gpus(gpus),
+            grpc=grpc,
             budget=Budget(
                 cold_start_s=max_cold_start,
                 latency_ms=options.parse_latencies(max_latency, "--max-latency"),

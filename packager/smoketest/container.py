@@ -13,14 +13,14 @@ from packager.smoketest.server import LOAD_ONCE, ServerExit, ServerUsage
 if TYPE_CHECKING:
     from packager.engine import Container, ContainerSpec, ContainerState
 
-REST_PORT = 8501
-"""Where TensorFlow Serving's images serve REST, by their entry point."""
+GRPC_PORT, REST_PORT = 8500, 8501
+"""Where TensorFlow Serving's images serve, by their entry point."""
 
 _LOG_TAIL = 2000
 
 
 class ContainerServer:
-    """A container that was started; its port is published on the loopback only."""
+    """A container that was started; its ports are published on the loopback only."""
 
     mode = "container"
 
@@ -30,10 +30,12 @@ class ContainerServer:
 
     def rest_url(self) -> str | None:
         """Return the published address, ``None`` where the container has ended and lost it."""
-        try:
-            return f"http://127.0.0.1:{self._container.port(REST_PORT)}"
-        except ServerStartError:
-            return None
+        address = self._address(REST_PORT)
+        return None if address is None else f"http://{address}"
+
+    def grpc_address(self) -> str | None:
+        """Return the published address, ``None`` where the container has ended and lost it."""
+        return self._address(GRPC_PORT)
 
     def exit(self) -> ServerExit | None:
         """Return how the container ended, ``None`` while it runs."""
@@ -55,6 +57,12 @@ class ContainerServer:
         """Let the engine end the container."""
         return _exit(self._container.stop(patience))
 
+    def _address(self, port: int) -> str | None:
+        try:
+            return f"127.0.0.1:{self._container.port(port)}"
+        except ServerStartError:
+            return None
+
 
 def container_spec(
     image: str,
@@ -71,7 +79,7 @@ def container_spec(
     return ContainerSpec(
         image=image,
         arguments=(LOAD_ONCE,),
-        ports=(REST_PORT,),
+        ports=(GRPC_PORT, REST_PORT),
         host_ports={} if port is None else {REST_PORT: port},
         tmpfs=("/tmp",),
         memory_bytes=memory,

@@ -16,6 +16,9 @@ from packager.smoketest.diagnosis import OTHER_MODEL, refused_over_grpc
 from packager.smoketest.rest import ConnectionLostError
 from packager.smoketest.tensors import carries, from_message, to_message
 
+READY_SECONDS = 10.0
+"""Seconds within which the gRPC port of a server whose REST answers has to answer as well."""
+
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
@@ -50,8 +53,7 @@ class GrpcModel:
     def predict(self, request: Any) -> Mapping[str, Any]:
         """Return the answered tensors by output, or raise RequestError."""
         try:
-            # Ready means that REST answers; the other port may open a moment later.
-            answer = self._predict(request, timeout=self._timeout, wait_for_ready=True)
+            answer = self._predict(request, timeout=self._timeout)
         except grpc.RpcError as error:
             raise self._described(error) from error
         return {name: from_message(serialised) for name, serialised in answer.outputs.items()}
@@ -79,8 +81,20 @@ class GrpcModel:
 
 @contextmanager
 def grpc_model(address: str, *, model: str, version: int, timeout: float) -> Iterator[GrpcModel]:
-    """Open a channel to ``address`` (``127.0.0.1:8500``) and close it at the end."""
+    """Open a channel to ``address`` (``127.0.0.1:8500``) and close it at the end.
+
+    Raises RequestError where no gRPC server answers there within READY_SECONDS.
+    """
     with grpc.insecure_channel(address, options=_OPTIONS) as channel:
+        ready = grpc.channel_ready_future(channel)
+        try:
+            ready.result(timeout=READY_SECONDS)
+        except grpc.FutureTimeoutError as error:
+            ready.cancel()
+            raise RequestError(
+                f"REST answers, but no gRPC server does within {READY_SECONDS:g} s",
+                hint="images that packager builds serve gRPC at 8500; to ask over REST only: --no-grpc",
+            ) from error
         yield GrpcModel(channel, model=model, version=version, timeout=timeout)
 
 

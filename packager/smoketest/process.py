@@ -31,16 +31,23 @@ class ProcessServer:
 
     mode = "process"
 
-    def __init__(self, process: subprocess.Popen[bytes], *, log: IO[bytes], rest_port: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], *, log: IO[bytes], rest_port: int, grpc_port: int
+    ) -> None:
         self.started = time.monotonic()
         self.pid = process.pid
         self._process = process
         self._log = log
         self._rest_port = rest_port
+        self._grpc_port = grpc_port
 
     def rest_url(self) -> str | None:
         """Return the address, ``None`` until the log tells that this process has the port."""
         return f"http://{LOOPBACK}:{self._rest_port}" if _PORT_IS_OURS in self.logs() else None
+
+    def grpc_address(self) -> str | None:
+        """Return the address, ``None`` where the process serves no gRPC."""
+        return f"{LOOPBACK}:{self._grpc_port}" if self._grpc_port else None
 
     def exit(self) -> ServerExit | None:
         """Return how the process ended, ``None`` while it runs."""
@@ -91,8 +98,8 @@ class ProcessServer:
 
 
 @contextmanager
-def run_process(command: Sequence[str], *, rest_port: int) -> Iterator[ProcessServer]:
-    """Run ``command``, which serves REST at ``rest_port``, and end it whatever happens.
+def run_process(command: Sequence[str], *, rest_port: int, grpc_port: int = 0) -> Iterator[ProcessServer]:
+    """Run ``command``, which serves at these ports (0: not at all), and end it whatever happens.
 
     It gets a session of its own: Ctrl-C in the terminal reaches packager alone, which then ends the server.
     """
@@ -108,18 +115,18 @@ def run_process(command: Sequence[str], *, rest_port: int) -> Iterator[ProcessSe
                     env={**os.environ, "PYTHONUNBUFFERED": "1"},
                     start_new_session=True,
                 )
-                server = ProcessServer(process, log=log, rest_port=rest_port)
+                server = ProcessServer(process, log=log, rest_port=rest_port, grpc_port=grpc_port)
             yield server
         finally:
             if server is not None and server.exit() is None:
                 server.stop(PATIENCE)
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listened on just now."""
+def free_port(*, but: int = 0) -> int:
+    """Return a loopback port, another one than ``but``, that nobody listened on just now."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         port: int = listener.getsockname()[1]
-        return port
+    return free_port(but=but) if port == but else port
 
 
 def check_free(port: int) -> int:

@@ -52,6 +52,9 @@ class RunningServer(Protocol):
     def rest_url(self) -> str | None:
         """Return where REST is served, ``None`` while nothing there can be this server's answer."""
 
+    def grpc_address(self) -> str | None:
+        """Return where gRPC is served (``127.0.0.1:8500``), ``None`` where it is not."""
+
     def exit(self) -> ServerExit | None:
         """Return how it ended, ``None`` while it runs."""
 

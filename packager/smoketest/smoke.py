@@ -42,6 +42,7 @@ def smoke_image(
     memory: int | None = None,
     gpus: int | None = None,
     budget: Budget = NO_LIMITS,
+    grpc: bool = True,
     timeline: Timeline | None = None,
     report: Report = silent,
 ) -> SmokeReport:
@@ -49,7 +50,8 @@ def smoke_image(
 
     The highest version is asked unless ``version`` says otherwise. ``timeout`` is in seconds, for getting
     ready and for each request; ``memory`` limits the container, in bytes, and ``gpus`` are how many it gets
-    (-1: all). It is alone in a network of its own; both are always removed. ``timeline`` is told the phases.
+    (-1: all). It is alone in a network of its own; both are always removed. ``grpc`` is whether to ask over
+    gRPC beside REST, and ``timeline`` is told the phases.
     Raises ImageNotFoundError, EngineError, or a SmokeError with the server's log as its details.
     """
     timeline = timeline or Timeline()
@@ -74,6 +76,7 @@ def smoke_image(
             timeout=timeout,
             tolerance=tolerance,
             budget=budget,
+            grpc=grpc,
         )
         with log_attached(container.logs):
             say(report, "starting the container")
@@ -93,6 +96,7 @@ def smoke_folder(
     tolerance: float = 1e-5,
     port: int | None = None,
     budget: Budget = NO_LIMITS,
+    grpc: bool = True,
     timeline: Timeline | None = None,
     report: Report = silent,
 ) -> SmokeReport:
@@ -112,16 +116,21 @@ def smoke_folder(
         timeout=timeout,
         tolerance=tolerance,
         budget=budget,
+        grpc=grpc,
     )
     with folder.serving_only(servable, highest=servable.version == max(versions)) as served:
 
         def attempt(rest_port: int) -> SmokeReport:
             say(report, f"starting the server on port {rest_port}")
+            grpc_port = free_port(but=rest_port) if grpc else 0
             command = server_command(
-                served, rest_port=rest_port, grpc_port=0, address=LOOPBACK, flags=[LOAD_ONCE]
+                served, rest_port=rest_port, grpc_port=grpc_port, address=LOOPBACK, flags=[LOAD_ONCE]
             )
             timeline.begin("start")
-            with run_process(command, rest_port=rest_port) as server, log_attached(server.logs):
+            with (
+                run_process(command, rest_port=rest_port, grpc_port=grpc_port) as server,
+                log_attached(server.logs),
+            ):
                 tested = trial.run(server, timeline, report=report)
                 timeline.begin("clean-up")
             check_nothing_left(server.remains())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from packager.contract import Contract
@@ -14,6 +14,7 @@ from packager.smoketest.budget import check_budget
 from packager.smoketest.diagnosis import ended_while_asked
 from packager.smoketest.ending import check_end
 from packager.smoketest.forms import example_requests
+from packager.smoketest.grpc_model import GrpcModel, grpc_model
 from packager.smoketest.logs import excerpt
 from packager.smoketest.metadata import check_signatures
 from packager.smoketest.probing import probe
@@ -41,6 +42,8 @@ class Trial:
     """Seconds for getting ready, and for each request."""
     tolerance: float
     budget: Budget = NO_LIMITS
+    grpc: bool = True
+    """Whether to ask over gRPC too, where the server serves it."""
 
     def __post_init__(self) -> None:
         if not self.timeout > 0:
@@ -63,7 +66,7 @@ class Trial:
         )
         ready = time.monotonic() - server.started
         with _told_if_ended(server):
-            probes, steady = self._ask(rest, timeline, report)
+            probes, steady = self._ask(server, rest, timeline, report)
         usage = server.usage()
         tested = SmokeReport(
             target=self.target,
@@ -88,19 +91,27 @@ class Trial:
         return tested
 
     def _ask(
-        self, rest: RestModel, timeline: Timeline, report: Report
+        self, server: RunningServer, rest: RestModel, timeline: Timeline, report: Report
     ) -> tuple[tuple[Probe, ...], tuple[float, ...]]:
         samples = self.contract.samples
         timeline.begin("metadata")
         check_signatures(rest.metadata(), self.contract)
-        timeline.begin("answers")
-        probes = probe(rest, samples, tolerance=self.tolerance, report=report)
-        timeline.begin("steady")
-        say(report, "measuring latency")
-        steady = steady_latencies(rest, samples)
-        timeline.begin("refusals")
-        check_refusals(rest, report=report)
+        with ExitStack() as stack:
+            grpc = None
+            if self.grpc and (address := server.grpc_address()):
+                timeline.begin("grpc")
+                grpc = stack.enter_context(self._grpc_model(address))
+            timeline.begin("answers")
+            probes = probe(rest, samples, tolerance=self.tolerance, grpc=grpc, report=report)
+            timeline.begin("steady")
+            say(report, "measuring latency")
+            steady = steady_latencies(rest, samples)
+            timeline.begin("refusals")
+            check_refusals(rest, grpc, samples[0], report=report)
         return probes, steady
+
+    def _grpc_model(self, address: str) -> AbstractContextManager[GrpcModel]:
+        return grpc_model(address, model=self.model, version=self.version, timeout=self.timeout)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def test_a_file_becomes_an_image_that_answers_right_in_a_registry(
     release = done.json
     assert release["smoke"]["mode"] == "container"
     assert release["smoke"]["max_difference"] <= 1e-5
-    assert {probe["form"] for probe in release["smoke"]["probes"]} == {"row", "columnar"}
+    assert {probe["form"] for probe in release["smoke"]["probes"]} == {"row", "columnar", "grpc"}
     assert release["pushed"]["digest"] == registry.digest(tag.path, tag.tag_or_latest)
     assert json.loads((tmp_path / "models/digits/release.json").read_text()) == release
 

@@ -48,11 +48,15 @@ def test_a_right_model_answers_in_both_forms(model: Model):
     report = smoke_folder(model)
     assert (report.mode, report.model_name, report.version, report.target) == ("process", "m", 2, str(model))
     assert [(probe.form, probe.batch) for probe in report.probes] == [
-        (form, batch) for batch in (1, 2, 5) for form in ("row", "columnar")
+        (form, batch) for batch in (1, 2, 5) for form in ("row", "columnar", "grpc")
     ]
     assert report.max_difference < 1e-5
     assert 0 < report.ready_s < 60
     assert all(probe.latency_ms > 0 for probe in report.probes)
+
+
+def test_a_server_is_asked_over_rest_only_on_request(model: Model):
+    assert {probe.form for probe in smoke_folder(model, grpc=False).probes} == {"row", "columnar"}
 
 
 def test_predictions_are_the_served_ones(model: Model):
@@ -122,8 +126,8 @@ def test_a_port_that_is_grabbed_meanwhile_is_replaced(model: Model, monkeypatch:
         threading.Thread(target=impostor.serve_forever, daemon=True).start()
         find = smoke.free_port
         ports = iter([impostor.server_address[1]])
-        monkeypatch.setattr(smoke, "free_port", lambda: next(ports, None) or find())
-        assert len(smoke_folder(model).probes) == 6
+        monkeypatch.setattr(smoke, "free_port", lambda but=0: next(ports, None) or find(but=but))
+        assert len(smoke_folder(model).probes) == 9
         impostor.shutdown()
 
 

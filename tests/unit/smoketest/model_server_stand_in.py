@@ -133,10 +133,14 @@ class Seen:
     mode: str = "process"
     started: float = field(default_factory=time.monotonic)
     memory: int | None = 50_000_000
+    grpc: str | None = None
     ends: ServerExit = field(default_factory=lambda: ServerExit(exit_code=0))
 
     def rest_url(self) -> str | None:
         return self.url
+
+    def grpc_address(self) -> str | None:
+        return self.grpc
 
     def exit(self) -> ServerExit | None:
         return self.end

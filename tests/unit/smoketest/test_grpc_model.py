@@ -17,6 +17,7 @@ from packager.contract import Sample
 from packager.errors import RequestError, WrongAnswerError
 from packager.protocol import message, methods
 from packager.protocol.services import PREDICTION
+from packager.smoketest import grpc_model as grpc_module
 from packager.smoketest.grpc_model import GrpcModel, can_carry, grpc_model
 from packager.smoketest.probing import probe
 from packager.smoketest.rest import ConnectionLostError, RestModel
@@ -192,14 +193,16 @@ def test_a_call_ends_in_time(service: Service, sample: Sample):
         assert time.monotonic() - began < 0.9
 
 
-def test_a_server_that_is_not_there_is_told_in_time(sample: Sample):
+def test_a_server_that_is_not_there_is_told_in_time(sample: Sample, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(grpc_module, "READY_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with (
-        grpc_model(f"127.0.0.1:{port}", model="m", version=3, timeout=0.5) as model,
-        pytest.raises(RequestError, match="no answer over gRPC"),
+        pytest.raises(RequestError, match=r"no gRPC server does within 0\.5 s") as caught,
+        grpc_model(f"127.0.0.1:{port}", model="m", version=3, timeout=5),
     ):
-        model.predict(model.request(sample))
+        raise AssertionError("a channel to nowhere was given out")
+    assert "--no-grpc" in str(caught.value.hint)
 
 
 def test_a_lost_connection_is_told_as_that(service: Service, asked: GrpcModel, sample: Sample):
