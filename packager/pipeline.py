@@ -32,6 +32,7 @@ from packager.values import (
     Release,
     ServableVersion,
     SmokeReport,
+    VerifiedImage,
     Supplied,
     check_model_name,
     check_version,
@@ -177,6 +178,29 @@ def build(
         )
 
 
+def verify(
+    model: PathLike,
+    reference: str,
+    *,
+    base: str = "official",
+    versions: Sequence[int] = (),
+    engine: str = "auto",
+    report: Report = silent,
+) -> VerifiedImage:
+    """See that the image ``reference`` is, to the byte, what ``build`` would make; nothing is built.
+
+    It is looked for in the engine, then in its registry. Raises DigestMismatchError, which tells what differs.
+    """
+    from packager.image import rebuild_on_paper, verify_image
+
+    parsed = ImageReference.parse(reference)
+    servables = _servables(Path(model), versions)
+    with _engine(engine) as container_engine:
+        image = rebuild_on_paper(servables, parsed, base=base, engine=container_engine, report=report)
+        verify_image(image, parsed, engine=container_engine, report=report)
+    return VerifiedImage(reference=parsed, image_id=image.id)
+
+
 def smoke(
     target: PathLike,
     *,
@@ -187,7 +211,6 @@ def smoke(
     memory: int | None = None,
     gpus: int | None = None,
     budget: Budget = NO_LIMITS,
-    grpc: bool = True,
     timeline: Timeline | None = None,
     report: Report = silent,
 ) -> SmokeReport:
@@ -195,9 +218,8 @@ def smoke(
 
     ``version`` is the highest one unless given, ``timeout`` seconds bound the wait for it, ``tolerance``
     is absolute and relative. ``memory`` in bytes and ``gpus`` (-1: all) are what a container gets,
-    ``budget`` is what the server may cost, ``grpc`` whether to ask over gRPC beside REST, and ``timeline`` is
-    told the phases. A folder is served by the embedded server as a local process. Raises a SmokeError that
-    tells the cause; nothing keeps running.
+    ``budget`` is what the server may cost, ``timeline`` is told the phases. A folder is served by the
+    embedded server as a local process. Raises a SmokeError that tells the cause; nothing keeps running.
     """
     from packager.smoketest import Timeline, smoke_folder, smoke_image
 
@@ -210,7 +232,6 @@ def smoke(
             tolerance=tolerance,
             port=port,
             budget=budget,
-            grpc=grpc,
             timeline=timeline,
             report=report,
         )
@@ -227,7 +248,6 @@ def smoke(
             memory=memory,
             gpus=gpus,
             budget=budget,
-            grpc=grpc,
             timeline=timeline,
             report=report,
         )

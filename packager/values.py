@@ -292,6 +292,14 @@ class BuiltImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedImage:
+    """An image that is, to the byte, what its model and base give."""
+
+    reference: ImageReference
+    image_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PushedImage:
     """An image in a registry, by the digest that the registry itself reports."""
 
@@ -324,7 +332,7 @@ class Probe:
 
     signature: str
     form: str
-    """``row`` or ``columnar`` over REST, or ``grpc``."""
+    """``row`` or ``columnar``."""
     batch: int
     latency_ms: float
     max_difference: float
@@ -462,8 +470,6 @@ class SmokeSettings:
     gpus: int | None = None
     """How many GPUs a container gets; -1 are all."""
     budget: Budget = NO_LIMITS
-    grpc: bool = True
-    """Whether to ask over gRPC beside REST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

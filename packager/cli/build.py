@@ -10,7 +10,8 @@ import typer
 from packager import pipeline
 from packager.cli import options
 from packager.cli.screen import screen, size_text
-from packager.values import BuiltImage
+from packager.errors import UsageError
+from packager.values import BuiltImage, VerifiedImage
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +21,12 @@ def build(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="A model folder: models/NAME.", show_default=False)
     ],
-    tag: options.Tag,
+    tag: Annotated[
+        str | None,
+        typer.Option(
+            "--tag", "-t", metavar="REF", help="[registry/]name[:tag] of the image.", show_default=False
+        ),
+    ] = None,
     base: options.Base = "official",
     version: Annotated[
         list[int] | None,
@@ -32,6 +38,15 @@ def build(
     push: Annotated[
         bool, typer.Option("--push", help="Push the image too; with --engine none, straight from its parts.")
     ] = False,
+    verify: Annotated[
+        str | None,
+        typer.Option(
+            "--verify",
+            metavar="REF",
+            help="Build nothing: see that the image REF, in the engine or its registry, is to the byte what "
+            "would be built.",
+        ),
+    ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -45,6 +60,14 @@ def build(
     Example: packager build models/digits --tag registry.example.com/digits:1
     """
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
+        if verify is not None:
+            verified = pipeline.verify(
+                model, verify, base=base, versions=version or (), engine=engine, report=shown.report
+            )
+            shown.show(verified, lambda console: render_verified(verified, console))
+            return
+        if tag is None:
+            raise UsageError("the image needs a name", hint="--tag registry.example.com/digits:1")
         image = pipeline.build(
             model,
             tag=tag,
@@ -57,6 +80,11 @@ def build(
             report=shown.report,
         )
         shown.show(image, lambda console: render(image, console))
+
+
+def render_verified(image: VerifiedImage, console: Console) -> None:
+    """Show what was found equal."""
+    console.print(f"[bold]{image.reference}[/] is what this model on this base gives: {image.image_id}")
 
 
 def render(image: BuiltImage, console: Console) -> None:

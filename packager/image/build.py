@@ -15,7 +15,7 @@ from packager.image.bases import EngineBase, EngineBases, LayeredBase, LayeredBa
 from packager.image.cache import Cache
 from packager.image.context import checked_servables
 from packager.image.description import ModelLayers, model_layers
-from packager.image.image import PackedImage
+from packager.image.image import Image, PackedImage
 from packager.image.layout import write_layout
 from packager.image.official import newest_version
 from packager.image.placing import copy_from_engine, place_in_engine, write_tarball
@@ -60,85 +60,122 @@ def build_image(
             "without an engine the image needs a place to go",
             hint="name one: --oci-layout DIR, --tarball FILE, or --push",
         )
-    ordered = checked_servables(servables)
-    exporter = newest_version(map(_exporter, ordered)) or tensorflow_version
-    job = _Job(
-        servables=ordered,
-        reference=reference,
-        labels={**_model_labels(ordered, exporter), **(labels or {})},
-        layout=layout,
-        tarball=tarball,
-        publish=publish,
-        report=report,
-    )
+    job, exporter = _job(servables, reference, tensorflow_version, labels, report)
+    places = _Places(layout=layout, tarball=tarball, publish=publish)
     if engine is not None:
         bases = EngineBases(engine=engine, report=report)
-        return job.with_engine(engine, choose_base(base, exporter, bases, report))
+        return job.with_engine(engine, choose_base(base, exporter, bases, report), places)
     layered = LayeredBases(cache=Cache.default(), report=report)
-    return job.without_engine(choose_base(base, exporter, layered, report))
+    return job.without_engine(choose_base(base, exporter, layered, report), places)
+
+
+def rebuild_on_paper(
+    servables: Sequence[ServableVersion],
+    reference: ImageReference,
+    *,
+    base: str = "official",
+    engine: Engine | None,
+    tensorflow_version: str | None = None,
+    report: Report = silent,
+) -> Image:
+    """Return the image that ``build_image`` would make of the same inputs, with the model's layers alone.
+
+    Nothing is written. Raises as ``build_image`` does.
+    """
+    job, exporter = _job(servables, reference, tensorflow_version, None, report)
+    found: EngineBase | LayeredBase
+    if engine is not None:
+        found = choose_base(base, exporter, EngineBases(engine=engine, report=report), report)
+    else:
+        layered = LayeredBases(cache=Cache.default(), report=report)
+        found = choose_base(base, exporter, layered, report)
+    return job.model_upon(found).upon(found.image.config, job.labels_on(found))
+
+
+def _job(
+    servables: Sequence[ServableVersion],
+    reference: ImageReference,
+    tensorflow_version: str | None,
+    labels: Mapping[str, str] | None,
+    report: Report,
+) -> tuple[_Job, str | None]:
+    """Return what is to be built, and the version of TensorFlow that its base has to be fit for."""
+    ordered = checked_servables(servables)
+    exporter = newest_version(map(_exporter, ordered)) or tensorflow_version
+    labels = {**_model_labels(ordered, exporter), **(labels or {})}
+    return _Job(servables=ordered, reference=reference, labels=labels, report=report), exporter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Where an image is to go, besides an engine."""
+
+    layout: Path | None
+    tarball: Path | None
+    publish: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
-    """What to build, and where it is to go."""
+    """What to build."""
 
     servables: tuple[ServableVersion, ...]
     reference: ImageReference
     labels: Mapping[str, str]
-    layout: Path | None
-    tarball: Path | None
-    publish: bool
     report: Report
 
-    def with_engine(self, engine: Engine, base: EngineBase) -> BuiltImage:
+    def with_engine(self, engine: Engine, base: EngineBase, places: _Places) -> BuiltImage:
         """Bring the image into the engine, and from there to wherever else it is to go."""
-        model = self._model_upon(base)
-        labels = self._labels_on(base)
+        model = self.model_upon(base)
+        labels = self.labels_on(base)
         image = place_in_engine(
             engine, base, self.servables, model, self.reference, labels=labels, report=self.report
         )
         digest = None
-        if self.layout:
+        if places.layout:
             digest = copy_from_engine(
-                engine, image.id, self.layout, self.reference, _annotations(labels), report=self.report
+                engine, image.id, places.layout, self.reference, _annotations(labels), report=self.report
             )
-        if self.tarball:
-            write_tarball(self.tarball, engine.save(str(self.reference)), report=self.report)
-        if self.publish:
+        if places.tarball:
+            write_tarball(places.tarball, engine.save(str(self.reference)), report=self.report)
+        if places.publish:
             digest = engine.push(self.reference, report=self.report).digest
-        return self._built(base, image.id, digest, image.platform, image.size, in_engine=True)
+        return self._built(base, places, image.id, digest, image.platform, image.size, in_engine=True)
 
-    def without_engine(self, base: LayeredBase) -> BuiltImage:
+    def without_engine(self, base: LayeredBase, places: _Places) -> BuiltImage:
         """Make the image from its parts, wherever it is to go."""
-        model = self._model_upon(base)
+        model = self.model_upon(base)
         packed = self._packed(model, base)
-        if self.layout:
-            write_layout(self.layout, packed, self.reference, report=self.report)
-        if self.tarball:
+        if places.layout:
+            write_layout(places.layout, packed, self.reference, report=self.report)
+        if places.tarball:
             write_tarball(
-                self.tarball, docker_archive(packed.image, packed.blobs, self.reference), report=self.report
+                places.tarball, docker_archive(packed.image, packed.blobs, self.reference), report=self.report
             )
-        if self.publish:
+        if places.publish:
             origin = base.reference if base.digest else None
             push_image(packed, self.reference, base=origin, report=self.report)
         image = packed.image
-        return self._built(base, image.id, packed.digest, image.platform, image.size, in_engine=False)
+        return self._built(base, places, image.id, packed.digest, image.platform, image.size, in_engine=False)
 
-    def _model_upon(self, base: EngineBase | LayeredBase) -> ModelLayers:
+    def model_upon(self, base: EngineBase | LayeredBase) -> ModelLayers:
+        """Read the model, for the base that was chosen."""
         detail(self.report, f"base: {base.resolved}")
         return model_layers(self.servables, self.report)
 
     def _packed(self, model: ModelLayers, base: LayeredBase) -> PackedImage:
-        labels = self._labels_on(base)
+        labels = self.labels_on(base)
         return model.packed(base.image, base.blobs, labels, _annotations(labels))
 
-    def _labels_on(self, base: EngineBase | LayeredBase) -> dict[str, str]:
+    def labels_on(self, base: EngineBase | LayeredBase) -> dict[str, str]:
+        """Return the labels that the image has on that base."""
         pinned = {f"{_OCI}.base.digest": base.digest} if base.digest else {}
         return {f"{_OCI}.base.name": str(base.reference), **pinned, **self.labels}
 
     def _built(
         self,
         base: EngineBase | LayeredBase,
+        places: _Places,
         image_id: str,
         digest: str | None,
         platform: str,
@@ -151,9 +188,9 @@ class _Job:
             image_id=image_id,
             in_engine=in_engine,
             digest=digest,
-            layout=self.layout,
-            tarball=self.tarball,
-            pushed=self.publish,
+            layout=places.layout,
+            tarball=places.tarball,
+            pushed=places.publish,
             base=base.resolved,
             base_kind=base.kind,
             platform=platform,

@@ -189,13 +189,16 @@ def test_an_interrupted_build_or_smoke_test_leaves_no_container(
     assert not list(tmp_path.glob("models/m/.*"))
 
 
+@pytest.mark.registry
 def test_without_an_engine_the_image_is_a_layout_and_the_answers_are_a_processs(
-    packager: Run, h5_models: Callable[[str], SourceModel], tmp_path: Path
+    packager: Run, h5_models: Callable[[str], SourceModel], registry: Registry, tmp_path: Path
 ) -> None:
+    tag = ImageReference.parse(f"{registry.address}/packager-test/without-engine:1")
     done = packager(
-        *("package", h5_models("keras3_digits").path, "--name", "digits", "--tag", "digits:1"),
-        *("--base", "embedded", "--json"),
+        *("package", h5_models("keras3_digits").path, "--name", "digits", "--tag", tag),
+        *("--base", "embedded", "--push", "--json"),
         DOCKER_HOST="unix:///nowhere/docker.sock",
+        DOCKER_CONFIG=str(registry.docker_config()),
     )
     assert done.code == 0, done.err
     release = done.json
@@ -203,7 +206,8 @@ def test_without_an_engine_the_image_is_a_layout_and_the_answers_are_a_processs(
     assert release["image"]["layout"] == "models/digits.oci"
     assert release["image"]["in_engine"] is False
     index = json.loads((tmp_path / "models/digits.oci/index.json").read_text())
-    assert index["manifests"][0]["digest"] == release["image"]["digest"]
+    assert index["manifests"][0]["digest"] == release["image"]["digest"] == release["pushed"]["digest"]
+    assert release["pushed"]["digest"] == registry.digest(tag.path, "1")
 
 
 @pytest.mark.parametrize(

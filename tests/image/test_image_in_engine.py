@@ -17,12 +17,19 @@ from fixtures_registry import Registry
 
 from packager import labels
 from packager.engine import Container, ContainerSpec, Engine, EngineImage, connect
-from packager.errors import BaseUnavailableError, BuildError, EngineError, ImageNotFoundError
-from packager.image import build_image, read_layout
+from packager.errors import (
+    BaseUnavailableError,
+    BuildError,
+    DigestMismatchError,
+    EngineError,
+    ImageNotFoundError,
+)
+from packager.image import build_image, read_layout, rebuild_on_paper, verify_image
 from packager.image.archive import docker_archive
 from packager.image.blobs import BlobStore
 from packager.image.image import Image
 from packager.image.settings import ENTRYPOINT, PORTS, USER
+from packager.progress import silent
 from packager.values import BuiltImage, ImageReference, ServableVersion
 
 pytestmark = pytest.mark.engine
@@ -190,6 +197,21 @@ def test_every_way_gives_the_same_image(
     loaded = engine.image(str(published))
     assert loaded is not None
     assert loaded.id == in_engine.image_id
+
+
+def test_an_image_in_the_engine_is_verified(
+    engine: Engine, tiny_base: ImageReference, new_tag: NewTag, servables: list[ServableVersion]
+) -> None:
+    built = build_image(servables, new_tag(), base=str(tiny_base), engine=engine)
+    expected = rebuild_on_paper(servables, built.reference, base=str(tiny_base), engine=engine)
+    assert expected.id == built.image_id
+    verify_image(expected, built.reference, engine=engine, report=silent)
+    fewer = rebuild_on_paper(servables[:1], built.reference, base=str(tiny_base), engine=engine)
+    with pytest.raises(DigestMismatchError) as caught:
+        verify_image(fewer, built.reference, engine=engine, report=silent)
+    told = str(caught.value.details)
+    assert "layer 2 (packager: graphs and contracts): " in told
+    assert "'1,3'" in told
 
 
 def test_an_engine_that_loads_no_part_of_an_image_builds_the_same_content(

@@ -6,6 +6,7 @@ import http.client
 import http.server
 import json
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -184,6 +185,30 @@ def test_a_layout_is_pushed_by_the_command(
     absent = packager("push", "--from", "absent", reference)
     assert absent.code == 24
     assert "is no image layout" in absent.err
+
+
+def test_an_image_is_verified_from_its_registry_alone(
+    packager: Run, registry: Registry, base: str, servable: ServableVersion, reference: ImageReference
+) -> None:
+    model = servable.path.parent
+    built = packager("build", model, "-t", reference, "--base", base, "--engine", "none", "--push", "--json")
+    assert built.code == 0, built.err
+    assert built.json["digest"] == registry.digest(reference.path, "1")
+    clone = model.parent.parent / "clone" / "digits"
+    shutil.copytree(model, clone)
+    options = ("--base", base, "--engine", "none")
+    same = packager("build", clone, "--verify", reference, *options, "--json")
+    assert same.code == 0, same.err
+    assert same.json == {"reference": str(reference), "image_id": built.json["image_id"]}
+    (clone / "1" / "saved_model.pb").write_bytes(b"tampered")
+    other = packager("build", clone, "--verify", reference, *options)
+    assert other.code == 43
+    assert "layer 3 (packager: graphs and contracts): sha256:" in other.err
+    assert "layer 2" not in other.err
+    dated = packager("build", model, "--verify", reference, *options, SOURCE_DATE_EPOCH="1700000000")
+    assert dated.code == 43
+    absent = packager("build", model, "--verify", f"{reference}-absent", *options)
+    assert absent.code == 24
 
 
 @pytest.mark.parametrize("remembers", [True, False])
