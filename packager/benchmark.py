@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from packager.errors import SmokeError
+from packager.contract import Sample
+from packager.errors import RequestError, SmokeError
 from packager.pipeline import PathLike
 from packager.progress import Report, say, silent
-from packager.smoketest import Running, put_load, request_of, running_folder, running_image
+from packager.smoketest import (
+    Running,
+    Send,
+    over_grpc,
+    over_rest,
+    put_load,
+    running_folder,
+    running_image,
+    sample_of,
+)
 from packager.values import ImageReference, Load, LoadResult, percentile
 
 _WARM_UP = 0.1
@@ -37,14 +47,14 @@ def bench(
                 f"no contract in {os.fspath(target)!r}, so nothing tells what to ask",
                 hint="packager convert FILE --name NAME records one",
             )
-        body = request_of(running.contract.samples, load.batch)
-        say(report, f"warming {os.fspath(target)} up")
-        url = f"{running.url}:predict"
-        put_load(url, body, replace(load, seconds=load.seconds * _WARM_UP), timeout=timeout)
-        say(report, f"putting load on {os.fspath(target)}")
-        before = running.server.usage()
-        tally = put_load(url, body, load, timeout=timeout)
-        after = running.server.usage()
+        sample = sample_of(running.contract.samples, load.batch)
+        with _sender(running, sample, load, timeout=timeout) as send:
+            say(report, f"warming {os.fspath(target)} up")
+            put_load(send, replace(load, seconds=load.seconds * _WARM_UP))
+            say(report, f"putting load on {os.fspath(target)}")
+            before = running.server.usage()
+            tally = put_load(send, load)
+            after = running.server.usage()
     busy = None if before is None or after is None else after.cpu_s - before.cpu_s
     return LoadResult(
         target=os.fspath(target),
@@ -60,6 +70,15 @@ def bench(
         cpu_share=None if busy is None else busy / tally.seconds,
         memory_bytes=None if after is None else after.memory_bytes,
     )
+
+
+def _sender(running: Running, sample: Sample, load: Load, *, timeout: float) -> AbstractContextManager[Send]:
+    if load.protocol == "rest":
+        return over_rest(f"{running.url}:predict", sample, connections=load.concurrency, timeout=timeout)
+    address = running.server.grpc_address()
+    if address is None:
+        raise RequestError("the server serves no gRPC", hint="packager bench TARGET --protocol rest")
+    return over_grpc(address, sample, model=running.model, version=running.version, timeout=timeout)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ def bench(
         int, typer.Option("--concurrency", "-c", metavar="N", help="Requests under way at once.")
     ] = 4,
     batch: Annotated[int, typer.Option("--batch", "-b", metavar="N", help="Examples in a request.")] = 1,
+    protocol: Annotated[str, typer.Option("--protocol", metavar="P", help="rest or grpc.")] = "rest",
     rate: Annotated[
         float | None,
         typer.Option(
@@ -55,7 +56,7 @@ def bench(
     from packager.benchmark import bench as measure
 
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
-        load = Load(seconds=seconds, concurrency=concurrency, batch=batch, rate=rate)
+        load = Load(seconds=seconds, concurrency=concurrency, batch=batch, protocol=protocol, rate=rate)
         targets = [target, *(against or ())]
         results = [measure(each, load, timeout=timeout, report=shown.report) for each in targets]
         shown.show(results, lambda console: render(results, console))

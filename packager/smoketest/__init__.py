@@ -1,6 +1,6 @@
 """The smoke test: a running server has to answer what the source model answered."""
 
-from packager.smoketest.load import put_load, request_of
+from packager.smoketest.load import Send, over_grpc, over_rest, put_load, sample_of
 from packager.smoketest.running import Running, running_folder, running_image
 from packager.smoketest.smoke import smoke_folder, smoke_image
 from packager.smoketest.timeline import Timeline
@@ -12,6 +12,9 @@ __all__ = [
     "running_folder",
     "running_image",
     "Running",
+    "Send",
+    "over_rest",
+    "over_grpc",
     "put_load",
-    "request_of",
+    "sample_of",
 ]

@@ -58,6 +58,14 @@ class GrpcModel:
             raise self._described(error) from error
         return {name: from_message(serialised) for name, serialised in answer.outputs.items()}
 
+    def send(self, request: Any) -> str | None:
+        """Send ``request`` and return the name of the status that it fails with, ``None`` if it does not."""
+        try:
+            self._predict(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            return f"gRPC {error.code().name}"
+        return None
+
     def refuses(self, request: Any) -> bool:
         """Whether the server answers ``request`` with an error that tells the client that it is at fault."""
         try:

@@ -10,16 +10,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import urllib3
 
-from packager.contract import Arrays, Sample
+from packager.contract import Sample
 from packager.errors import SmokeError
 from packager.smoketest.forms import forms_for
+from packager.smoketest.grpc_model import grpc_model
 from packager.values import Load
 
 
@@ -32,14 +35,15 @@ class Tally:
     seconds: float = 0.0
 
 
-def put_load(url: str, body: bytes, load: Load, *, timeout: float) -> Tally:
-    """Send ``body`` to ``url`` again and again as ``load`` says, and count what comes back."""
+Send = Callable[[], str | None]
+"""Sends a request and returns what went wrong, ``None`` where it was answered."""
+
+
+def put_load(send: Send, load: Load) -> Tally:
+    """Call ``send`` again and again as ``load`` says, and count what comes of it."""
     schedule = _Schedule(seconds=load.seconds, rate=load.rate)
-    with (
-        urllib3.PoolManager(maxsize=load.concurrency, retries=False, timeout=timeout) as pool,
-        ThreadPoolExecutor(load.concurrency) as clients,
-    ):
-        running = [clients.submit(_ask, pool, url, body, schedule) for _ in range(load.concurrency)]
+    with ThreadPoolExecutor(load.concurrency) as clients:
+        running = [clients.submit(_ask, send, schedule) for _ in range(load.concurrency)]
         tallies = [client.result() for client in running]
     return Tally(
         latencies_ms=[latency for tally in tallies for latency in tally.latencies_ms],
@@ -48,8 +52,31 @@ def put_load(url: str, body: bytes, load: Load, *, timeout: float) -> Tally:
     )
 
 
-def request_of(samples: Sequence[Sample], batch: int) -> bytes:
-    """Return a request of ``batch`` recorded examples of the first signature that REST can carry.
+@contextmanager
+def over_rest(url: str, sample: Sample, *, connections: int, timeout: float) -> Iterator[Send]:
+    """Give what sends ``sample`` to ``url`` over one of so many connections."""
+    body = forms_for(sample)[0].request(sample)
+    with urllib3.PoolManager(maxsize=connections, retries=False, timeout=timeout) as pool:
+
+        def send() -> str | None:
+            try:
+                status = pool.request("POST", url, body=body).status
+            except urllib3.exceptions.HTTPError as error:
+                return type(error).__name__
+            return None if status == 200 else f"HTTP {status}"
+
+        yield send
+
+
+@contextmanager
+def over_grpc(address: str, sample: Sample, *, model: str, version: int, timeout: float) -> Iterator[Send]:
+    """Give what sends ``sample`` to the gRPC server at ``address``, over one connection as clients do."""
+    with grpc_model(address, model=model, version=version, timeout=timeout) as asked:
+        yield partial(asked.send, asked.request(sample))
+
+
+def sample_of(samples: Sequence[Sample], batch: int) -> Sample:
+    """Return ``batch`` recorded examples of the first signature that REST can carry, without their answers.
 
     Examples repeat where fewer were recorded.
     """
@@ -59,13 +86,16 @@ def request_of(samples: Sequence[Sample], batch: int) -> bytes:
             "the contract has no sample that REST can carry",
             hint="packager convert FILE --name NAME --force records samples",
         )
-    chosen = [sample for sample in askable if _fit(sample, askable[0])]
-    sample = Sample(
-        signature=chosen[0].signature,
-        inputs=_repeated([sample.inputs for sample in chosen], batch),
-        outputs=_repeated([sample.outputs for sample in chosen[:1]], batch),
+    first = askable[0]
+    recorded = [sample.inputs for sample in askable if _fit(sample, first)]
+    inputs = {name: np.concatenate([arrays[name] for arrays in recorded]) for name in first.inputs}
+    return Sample(
+        signature=first.signature,
+        inputs={
+            name: np.take(array, np.arange(batch) % len(array), axis=0) for name, array in inputs.items()
+        },
+        outputs={},
     )
-    return forms_for(sample)[0].request(sample)
 
 
 def _fit(sample: Sample, other: Sample) -> bool:
@@ -75,23 +105,13 @@ def _fit(sample: Sample, other: Sample) -> bool:
     )
 
 
-def _repeated(recorded: Sequence[Arrays], batch: int) -> Arrays:
-    whole = {name: np.concatenate([arrays[name] for arrays in recorded]) for name in recorded[0]}
-    return {name: np.take(array, np.arange(batch) % len(array), axis=0) for name, array in whole.items()}
-
-
-def _ask(pool: urllib3.PoolManager, url: str, body: bytes, schedule: _Schedule) -> Tally:
+def _ask(send: Send, schedule: _Schedule) -> Tally:
     tally = Tally()
     while (due := schedule.wait()) is not None:
-        try:
-            status = pool.request("POST", url, body=body).status
-        except urllib3.exceptions.HTTPError as error:
-            tally.errors[type(error).__name__] += 1
-            continue
-        if status == 200:
-            tally.latencies_ms.append((time.perf_counter() - due) * 1000)
+        if wrong := send():
+            tally.errors[wrong] += 1
         else:
-            tally.errors[f"HTTP {status}"] += 1
+            tally.latencies_ms.append((time.perf_counter() - due) * 1000)
     return tally
 
 

@@ -33,6 +33,8 @@ class Running:
 
     server: RunningServer
     rest: RestModel
+    model: str
+    version: int
     contract: Contract | None
 
     @property
@@ -61,10 +63,9 @@ def running_image(
         number = folder.choose(versions, version, target=str(reference))
         contract = image.contract_in(container, versions[number])
         server = start(container)
-        rest = wait_until_available(
-            server, model=image.model_name(found), version=number, timeout=timeout, report=report
-        )
-        yield Running(server=server, rest=rest, contract=contract)
+        model = image.model_name(found)
+        rest = wait_until_available(server, model=model, version=number, timeout=timeout, report=report)
+        yield Running(server=server, rest=rest, model=model, version=number, contract=contract)
 
 
 @contextmanager
@@ -102,9 +103,15 @@ def running_folder(
 def _serving(
     served: Path, servable: ServableVersion, rest_port: int, *, timeout: float, report: Report
 ) -> Iterator[Running]:
-    command = server_command(served, rest_port=rest_port, grpc_port=0, address=LOOPBACK, flags=[LOAD_ONCE])
-    with run_process(command, rest_port=rest_port) as server, log_attached(server.logs):
-        rest = wait_until_available(
-            server, model=servable.name, version=servable.version, timeout=timeout, report=report
-        )
-        yield Running(server=server, rest=rest, contract=read_contract(servable.path))
+    grpc_port = free_port(but=rest_port)
+    command = server_command(
+        served, rest_port=rest_port, grpc_port=grpc_port, address=LOOPBACK, flags=[LOAD_ONCE]
+    )
+    with (
+        run_process(command, rest_port=rest_port, grpc_port=grpc_port) as server,
+        log_attached(server.logs),
+    ):
+        model, version = servable.name, servable.version
+        rest = wait_until_available(server, model=model, version=version, timeout=timeout, report=report)
+        contract = read_contract(servable.path)
+        yield Running(server=server, rest=rest, model=model, version=version, contract=contract)

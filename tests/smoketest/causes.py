@@ -278,6 +278,14 @@ SERVER_FAULTS = (
         settings={"timeout": 5},
     ),
     Cause(
+        name="gRPC is not served",
+        make=f"trap 'kill $!' TERM; {SERVE} --port=0 & wait; wait",
+        phase="grpc",
+        says="REST answers, but no gRPC server does within 10 s",
+        error=RequestError,
+        within=40,
+    ),
+    Cause(
         name="the server ignores SIGTERM",
         make=f"{SERVE} & wait",
         phase="stop",

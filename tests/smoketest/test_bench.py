@@ -24,6 +24,15 @@ def test_two_targets_are_measured_side_by_side(packager: Run, pristine: Path):
     assert len(done.json) == 2
 
 
+def test_load_goes_over_grpc_as_well(packager: Run, pristine: Path):
+    done = packager("bench", pristine, "--seconds", 1, "--protocol", "grpc", "--json")
+    assert done.code == 0, done.err
+    (result,) = done.json
+    assert result["load"]["protocol"] == "grpc"
+    assert result["answered"] > 10
+    assert result["errors"] == []
+
+
 def test_an_open_loop_is_shown_to_people(packager: Run, pristine: Path):
     done = packager("bench", pristine, "--seconds", 1, "--rate", 20)
     assert done.code == 0, done.err
