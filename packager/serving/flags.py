@@ -91,9 +91,8 @@ FLAGS = (
         "enable_model_warmup",
         True,
         "replay the recorded requests of a version when it is loaded",
-        heeded=False,
     ),
-    Flag("num_request_iterations_for_warmup", 0, "how often to replay each of them", heeded=False),
+    Flag("num_request_iterations_for_warmup", 0, "how often to replay each of them; 0 is once"),
     Flag(
         "enable_signature_method_name_check",
         False,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packager.serving.flags import FLAGS, FlagValueError, Parsed, parse, usage
@@ -18,7 +19,7 @@ from packager.serving.inference import InferenceOptions
 from packager.serving.log import log, log_to_stderr
 from packager.serving.models.catalog import Catalog
 from packager.serving.models.config import ModelConfig, check_models, read_metrics_path, read_model_config
-from packager.serving.models.keeper import Keeper
+from packager.serving.models.keeper import Keeper, Load
 from packager.serving.native.library import c_api
 from packager.serving.native.servable import LoadOptions, Servable
 from packager.serving.native.session_config import session_config
@@ -26,6 +27,7 @@ from packager.serving.rest.api import RestApi
 from packager.serving.rest.http import HttpServer
 from packager.serving.sockets import bind
 from packager.serving.status import Code, StatusError, invalid_argument
+from packager.serving.warmup import warm_up
 
 if TYPE_CHECKING:
     from packager.serving.rpc.server import GrpcServer
@@ -71,11 +73,8 @@ class _Server:
         if path := flags.text("monitoring_config_file"):
             read_metrics_path(path)
         self._rest_socket = _bind_rest(flags)
-        load_options = LoadOptions(
-            tags=tuple(flags.text("saved_model_tags").split(",")), session_config=session_config(flags)
-        )
         keeper = Keeper(
-            lambda name, version, folder: Servable.load(name, version, folder, load_options),
+            _loader(flags),
             threads=flags.number("num_load_threads") or os.cpu_count() or 1,
             retries=flags.number("max_num_load_retries"),
             retry_seconds=flags.number("load_retry_interval_micros") / 1e6,
@@ -135,6 +134,26 @@ class _Server:
         seconds = self._flags.number("model_config_file_poll_wait_seconds")
         if path and seconds > 0:
             _in_thread(lambda: _reload_for_ever(path, seconds, self._catalog, self._models))
+
+
+def _loader(flags: Parsed) -> Load:
+    """Return what loads a version, and plays its recorded requests."""
+    options = LoadOptions(
+        tags=tuple(flags.text("saved_model_tags").split(",")), session_config=session_config(flags)
+    )
+    iterations = max(flags.number("num_request_iterations_for_warmup"), 1)
+
+    def load(name: str, version: int, folder: Path) -> Servable:
+        servable = Servable.load(name, version, folder, options)
+        try:
+            if flags.flag("enable_model_warmup"):
+                warm_up(servable, folder, iterations=iterations)
+        except BaseException:
+            servable.close()
+            raise
+        return servable
+
+    return load
 
 
 def _run(server: _Server) -> int:

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 from packager.protocol import message
 from packager.serving.examples import CLASSIFY, Classes, Values, classify, infer_all, regress
-from packager.serving.inference import DEFAULT_SIGNATURE, InferenceOptions, predict
+from packager.serving.inference import InferenceOptions, predict
 from packager.serving.models.catalog import Catalog
-from packager.serving.rpc.specs import answering, model_spec, spec_of
+from packager.serving.rpc.specs import answering, examples_in, model_spec, signature_of, spec_of, task_of
 from packager.serving.rpc.tensor_protos import serialised
-from packager.serving.status import failed_precondition, invalid_argument
+from packager.serving.status import invalid_argument
 
 _SIGNATURES = "signature_def"
 
@@ -28,14 +28,10 @@ class PredictionService:
 
     def Predict(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802 - the name in the protocol
         """Run a signature on tensors."""
-        key = request.model_spec.signature_name or DEFAULT_SIGNATURE
         with self.catalog.use(spec_of(request)) as servable:
-            if key not in servable.signatures:
-                raise failed_precondition(f'Serving signature key "{key}" not found.')
+            signature = signature_of(servable, request.model_spec)
             options = replace(self.options, timeout_ms=timeout_ms)
-            outputs = predict(
-                servable, servable.signatures[key], request.inputs, options, request.output_filter
-            )
+            outputs = predict(servable, signature, request.inputs, options, request.output_filter)
             response = message("PredictResponse")(model_spec=answering(request.model_spec, servable))
         for name, tensor in outputs.items():
             response.outputs[name] = serialised(tensor, as_content=self.as_content)
@@ -45,7 +41,7 @@ class PredictionService:
         """Find the classes of examples."""
         with self.catalog.use(spec_of(request)) as servable:
             options = replace(self.options, timeout_ms=timeout_ms)
-            found = classify(servable, request.model_spec.signature_name, _examples(request.input), options)
+            found = classify(servable, request.model_spec.signature_name, examples_in(request.input), options)
             spec = answering(request.model_spec, servable)
         return message("ClassificationResponse")(result=_classification_result(found), model_spec=spec)
 
@@ -53,20 +49,18 @@ class PredictionService:
         """Find a value for each example."""
         with self.catalog.use(spec_of(request)) as servable:
             options = replace(self.options, timeout_ms=timeout_ms)
-            found = regress(servable, request.model_spec.signature_name, _examples(request.input), options)
+            found = regress(servable, request.model_spec.signature_name, examples_in(request.input), options)
             spec = answering(request.model_spec, servable)
         return message("RegressionResponse")(result=_regression_result(found), model_spec=spec)
 
     def MultiInference(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802
         """Classify and regress the same examples, by several signatures of one model."""
         specs = [task.model_spec for task in request.tasks] or [message("ModelSpec")()]
-        tasks = [
-            (task.model_spec.signature_name or DEFAULT_SIGNATURE, task.method_name) for task in request.tasks
-        ]
+        tasks = list(map(task_of, request.tasks))
         with self.catalog.use(model_spec(specs[0])) as servable:
             _check_same_model(specs)
             options = replace(self.options, timeout_ms=timeout_ms)
-            found = infer_all(servable, tasks, _examples(request.input), options)
+            found = infer_all(servable, tasks, examples_in(request.input), options)
             answered_by = [answering(spec, servable) for spec in specs]
         response = message("MultiInferenceResponse")()
         for (_, method), spec, result in zip(tasks, answered_by, found, strict=False):
@@ -104,15 +98,6 @@ def _check_same_model(specs: Sequence[Any]) -> None:
             raise invalid_argument(
                 "All ModelSpecs in a MultiInferenceRequest must access the same model name."
             )
-
-
-def _examples(given: Any) -> list[bytes]:
-    # Parsing the bytes of two messages in a row merges them: that is how each example gets the context
-    kind = given.WhichOneof("choice")
-    if kind == "example_list":
-        return list(given.example_list.examples)
-    context = given.example_list_with_context.context
-    return [context + example for example in given.example_list_with_context.examples]
 
 
 def _classification_result(found: Classes) -> Any:

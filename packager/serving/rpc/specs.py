@@ -1,4 +1,4 @@
-"""The ModelSpec of requests and answers: which model is meant, and which one answered."""
+"""What request messages have in common: which model they are for, which signature, which examples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from packager.protocol import message
 from packager.serving.inference import DEFAULT_SIGNATURE
 from packager.serving.models.catalog import ModelSpec
 from packager.serving.native.servable import Servable
-from packager.serving.status import invalid_argument
+from packager.serving.native.signatures import Signature
+from packager.serving.status import failed_precondition, invalid_argument
 
 
 def spec_of(request: Any) -> ModelSpec:
@@ -33,3 +34,26 @@ def answering(asked: Any, servable: Servable) -> Any:
     spec = message("ModelSpec")(name=asked.name, signature_name=asked.signature_name or DEFAULT_SIGNATURE)
     spec.version.value = servable.version
     return spec
+
+
+def examples_in(given: Any) -> list[bytes]:
+    """Return the serialised Examples of an Input."""
+    # Parsing the bytes of two messages in a row merges them: that is how each example gets the context
+    kind = given.WhichOneof("choice")
+    if kind == "example_list":
+        return list(given.example_list.examples)
+    context = given.example_list_with_context.context
+    return [context + example for example in given.example_list_with_context.examples]
+
+
+def task_of(task: Any) -> tuple[str, str]:
+    """Return an InferenceTask's signature key, and the method to answer it by."""
+    return task.model_spec.signature_name or DEFAULT_SIGNATURE, task.method_name
+
+
+def signature_of(servable: Servable, spec: Any) -> Signature:
+    """Return the signature to predict by, or raise StatusError."""
+    key = spec.signature_name or DEFAULT_SIGNATURE
+    if key not in servable.signatures:
+        raise failed_precondition(f'Serving signature key "{key}" not found.')
+    return servable.signatures[key]
