@@ -111,7 +111,7 @@ def variable_name(variable: Variable) -> str:
 def layer_pairs(
     weights: h5py.Group, layers: Sequence[tuple[str, Sequence[Variable]]], top_level: Sequence[Variable]
 ) -> Iterator[tuple[str, Sequence[Variable], list[h5py.Dataset]]]:
-    """Yield the layers that have weights with those the file lists, paired by their order as Keras does."""
+    """Yield the layers that have weights with those the file lists: by name, or else by order."""
     stored = [(name, _datasets(weights[name])) for name in _names(weights, "layer_names")]
     stored = [(name, datasets) for name, datasets in stored if datasets]
     built = [(name, variables) for name, variables in layers if variables]
@@ -120,8 +120,10 @@ def layer_pairs(
             f"the model has {len(built)} layers with weights, the file holds weights of {len(stored)}",
             hint="packager inspect FILE shows what the file holds",
         )
+    by_name = dict(stored)
+    same_names = by_name.keys() == {name for name, _ in built} and len(by_name) == len(built)
     for (name, variables), (_, datasets) in zip(built, stored, strict=True):
-        yield name, variables, datasets
+        yield name, variables, by_name[name] if same_names else datasets
     if "top_level_model_weights" in weights:
         yield "top_level_model_weights", top_level, _datasets(weights["top_level_model_weights"])
 

@@ -14,13 +14,17 @@ from tf_keras.src.saving import saving_lib, serialization_lib
 from tf_keras.src.saving.legacy import hdf5_format, model_config
 from tf_keras.src.saving.legacy.saved_model import json_utils
 
-from packager.loading.bindings import prove_bindings
+from packager.errors import ModelLoadError
+from packager.loading.bindings import layer_pairs, prove_bindings
+from packager.loading.channels import compute_channels_last
 from packager.loading.failures import loader_failures
 from packager.loading.inputs import describe_inputs, describe_outputs
+from packager.loading.keras1 import upgrade
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
 from packager.loading.places import Place
 from packager.loading.theano import flip_kernels
+from packager.loading.writers import require_backend
 from packager.values import Binding
 
 NO_OBJECTS: Mapping[str, Any] = {}
@@ -55,6 +59,30 @@ def load(
     return loaded(model, bindings, warnings, published)
 
 
+def load_keras1(
+    path: Path,
+    config: Mapping[str, Any],
+    *,
+    version: str | None,
+    backend: str | None,
+    objects: Mapping[str, Any] = NO_OBJECTS,
+) -> LoadedModel:
+    """Rebuild ``config``, as Keras 1 wrote it, with the weights in ``path`` as Keras 1 kept them."""
+    with loader_failures(name()), h5py.File(path, "r") as file:
+        valid_config, published = with_valid_names(upgrade(config))
+        model = build(valid_config, objects)
+        require_backend(model, version, backend)
+        weights = file["model_weights"]
+        order = [(layer.name, variables) for layer, variables in legacy_order(model)]
+        for layer, variables, datasets in layer_pairs(weights, order, top_level(model)):
+            arrays = [dataset[()] for dataset in datasets]
+            set_variables(layer, variables, convert_weights(model.get_layer(layer), arrays, version="1"))
+        if backend == "theano":
+            flip_kernels(model)
+        bindings, warnings = prove_bindings(weights, order, top_level(model))
+    return loaded(model, bindings, warnings, published)
+
+
 def build(config: Mapping[str, Any], objects: Mapping[str, Any]) -> tf_keras.Model:
     """Build the architecture in safe mode, which tf_keras itself never switches on for HDF5."""
     scope = tf_keras.utils.custom_object_scope(dict(objects))
@@ -69,6 +97,7 @@ def loaded(
     published: Mapping[str, str],
 ) -> LoadedModel:
     """Describe a model whose weights are set; ``published`` are names given back to layers."""
+    compute_channels_last(model)
     return LoadedModel(
         call=_caller(model),
         inputs=describe_inputs(model, [published.get(name, name) for name in model.input_names]),
@@ -78,6 +107,18 @@ def loaded(
         loader=name(),
         warnings=warnings,
     )
+
+
+def set_variables(layer: str, variables: Sequence[Any], arrays: Sequence[Any]) -> None:
+    """Set a layer's variables, or raise ModelLoadError where they are others."""
+    shapes, stored = [tuple(v.shape) for v in variables], [a.shape for a in arrays]
+    if shapes != stored:
+        raise ModelLoadError(
+            f"layer {layer!r} has weights of shapes {shapes}, the file holds {stored}",
+            hint="packager inspect FILE shows what the file holds",
+        )
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
 
 
 def legacy_order(model: tf_keras.Model) -> list[tuple[Any, list[Any]]]:

@@ -9,6 +9,7 @@ from typing import Any
 from packager.errors import ModelLoadError, UsageError
 from packager.loading.architecture import call_architecture, written_for_keras3
 from packager.loading.failures import loader_failures
+from packager.loading.keras1 import is_keras1, upgrade
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
 from packager.loading.target import Target
@@ -29,7 +30,7 @@ def load_model(
     """
     objects = _objects(inspection, config, supplied)
     if inspection.kind is FileKind.FULL_MODEL and config is not None:
-        return _load_full(inspection, config, objects)
+        return _load_full(inspection, config, supplied, objects)
     target, published = _target(inspection, config, supplied, objects)
     bindings, warnings = set_weights(
         inspection, target, _mapping(supplied), backend=_backend(inspection, supplied)
@@ -45,7 +46,9 @@ def propose_mapping(inspection: Inspection, config: Config | None, supplied: Sup
     return write_proposal(proposals, left)
 
 
-def _load_full(inspection: Inspection, config: Config, objects: Mapping[str, Any]) -> LoadedModel:
+def _load_full(
+    inspection: Inspection, config: Config, supplied: Supplied, objects: Mapping[str, Any]
+) -> LoadedModel:
     generation = inspection.keras_generation
     if generation == 3:
         from packager.loading import keras3
@@ -56,9 +59,14 @@ def _load_full(inspection: Inspection, config: Config, objects: Mapping[str, Any
 
         return keras2.load(inspection.path, config, backend=inspection.backend, objects=objects)
     if generation == 1:
-        raise ModelLoadError(
-            f"a Keras {inspection.keras_version} file: its layers have other names and arguments today",
-            hint="load it with Keras 2 and save it again",
+        from packager.loading import keras2
+
+        return keras2.load_keras1(
+            inspection.path,
+            config,
+            version=inspection.keras_version,
+            backend=_backend(inspection, supplied),
+            objects=objects,
         )
     raise ModelLoadError(
         "the file does not say which Keras wrote it",
@@ -78,8 +86,8 @@ def _target(
         library = _library(3 if written_for_keras3(model) else 2)
         return Target.of(model, library), {}
     library = _library(generation)
-    valid_config, published = with_valid_names(config)
     with loader_failures(library.name()):
+        valid_config, published = with_valid_names(upgrade(config) if is_keras1(config) else config)
         return Target.of(library.build(valid_config, objects), library), published
 
 
@@ -134,4 +142,8 @@ def _mapping(supplied: Supplied) -> WeightMapping:
 
 
 def _backend(inspection: Inspection, supplied: Supplied) -> str | None:
-    return inspection.backend or supplied.keras1_backend
+    """Return the backend that wrote the weights: TensorFlow alone ends the names of variables in ``:0``."""
+    if inspection.backend or supplied.keras1_backend:
+        return inspection.backend or supplied.keras1_backend
+    paths = [weight.path for layer in inspection.layers for weight in layer.weights]
+    return "tensorflow" if paths and all(path.endswith(":0") for path in paths) else None

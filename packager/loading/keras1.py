@@ -1,0 +1,218 @@
+"""Architectures of Keras 1, told in the words of Keras 2.
+
+Only what inference reads is kept: initializers, regularizers and constraints say nothing to it. The names
+are those of Keras 1.0 to 1.2 (``get_config`` of each layer) and of the "Keras 2.0 release notes".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from packager.errors import ModelLoadError
+
+Config = dict[str, Any]
+
+_CLASSES = {
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "Convolution3D": "Conv3D",
+    "AtrousConvolution1D": "Conv1D",
+    "AtrousConvolution2D": "Conv2D",
+    "Deconvolution2D": "Conv2DTranspose",
+    "SeparableConvolution2D": "SeparableConv2D",
+}
+_ARGUMENTS = {
+    "nb_filter": "filters",
+    "border_mode": "padding",
+    "subsample": "strides",
+    "subsample_length": "strides",
+    "stride": "strides",
+    "pool_length": "pool_size",
+    "atrous_rate": "dilation_rate",
+    "bias": "use_bias",
+    "inner_activation": "recurrent_activation",
+    "p": "rate",
+    "sigma": "stddev",
+    "length": "size",
+    "dropout_W": "dropout",
+    "dropout_U": "recurrent_dropout",
+}
+_KEPT = frozenset(
+    """
+    activation alpha axis batch_input_shape cropping depth_multiplier dims epsilon go_backwards
+    input_length input_shape l1 l2 mask_value mask_zero merge_mode momentum n name padding pool_size
+    return_sequences shared_axes size sparse stateful strides target_shape theta trainable unroll
+    """.split()  # noqa: SIM905 - a list of names reads best as words
+)
+_DROPPED = frozenset(
+    """
+    U_regularizer W_constraint W_learning_rate_multiplier W_regularizer activity_regularizer
+    b_constraint b_learning_rate_multiplier b_regularizer beta_init beta_regularizer cache_enabled
+    consume_less dropout forget_bias_init gamma_init gamma_regularizer init inner_init input_dim
+    input_dtype mode output_shape output_shape_type weights node_indices tensor_indices arguments
+    depthwise_constraint depthwise_regularizer pointwise_constraint pointwise_regularizer
+    """.split()  # noqa: SIM905
+)
+_TELLING = frozenset({"nb_filter", "border_mode", "W_regularizer", "dim_ordering", "inner_init", "init"})
+_MERGES = {
+    "sum": "Add",
+    "mul": "Multiply",
+    "concat": "Concatenate",
+    "ave": "Average",
+    "max": "Maximum",
+    "dot": "Dot",
+    "cos": "Dot",
+}
+_RECURRENT = ("LSTM", "GRU", "SimpleRNN")
+_ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
+
+
+def upgrade(config: Mapping[str, Any]) -> Config:
+    """Return the architecture as Keras 2 would have written it, or raise ModelLoadError."""
+    if config.get("class_name") in ("Sequential", "Model", "Graph", "Merge"):
+        return _upgrade_model(config)
+    raise ModelLoadError(
+        f"a Keras 1 model of class {config.get('class_name')!r}", hint="save it as Sequential or Model"
+    )
+
+
+def is_keras1(config: Mapping[str, Any]) -> bool:
+    """Tell whether Keras 1 wrote an architecture, by what it records or by the words it uses."""
+    version = config.get("keras_version")
+    return version.startswith("1") if isinstance(version, str) else _speaks_keras1(config)
+
+
+def _speaks_keras1(node: Any) -> bool:
+    if isinstance(node, Mapping):
+        return not _TELLING.isdisjoint(node) or any(map(_speaks_keras1, node.values()))
+    return isinstance(node, list) and any(map(_speaks_keras1, node))
+
+
+def _upgrade_model(config: Mapping[str, Any]) -> Config:
+    class_name, inner = config["class_name"], config["config"]
+    if class_name == "Sequential":
+        layers = inner if isinstance(inner, list) else inner["layers"]
+        if layers and layers[0]["class_name"] == "Merge":
+            raise _unsupported("Merge", "as the first layer of a Sequential model")
+        return {
+            "class_name": "Sequential",
+            "config": {"name": _name(config), "layers": [_upgrade_layer(entry) for entry in layers]},
+        }
+    if class_name == "Model":
+        layers = [_upgrade_layer(entry) for entry in inner["layers"]]
+        return {"class_name": "Model", "config": {**inner, "layers": layers}}
+    raise _unsupported(class_name, "of Keras 0.x and 1.0")
+
+
+def _name(config: Mapping[str, Any]) -> str:
+    inner = config["config"]
+    first = inner[0]["config"] if isinstance(inner, list) and inner else {}
+    name = config.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
+    return str(name or f"sequential_{first.get('name', 1)}")
+
+
+def _upgrade_layer(entry: Mapping[str, Any]) -> Config:
+    """Upgrade one layer; where and by what name it is called stays as it is."""
+    old_class, old = entry["class_name"], entry["config"]
+    if old_class in ("Sequential", "Model"):
+        return {**entry, **_upgrade_model(entry)}
+    upgraded = _SPECIAL.get(old_class, _plain)(old_class, old)
+    return {**entry, **upgraded}
+
+
+def _plain(class_name: str, old: Mapping[str, Any]) -> Config:
+    new = {_ARGUMENTS.get(key, key): value for key, value in old.items() if _carried(class_name, key)}
+    if ordering := old.get("dim_ordering"):
+        new["data_format"] = _ORDERINGS.get(ordering, "channels_last")
+    if kernel := _kernel_size(old):
+        new["kernel_size"] = kernel
+    if "output_dim" in old:
+        new["units"] = old["output_dim"]
+    return {"class_name": _CLASSES.get(class_name, class_name), "config": new}
+
+
+def _carried(class_name: str, key: str) -> bool:
+    if key in _ARGUMENTS or key in _KEPT:
+        return True
+    known = key in _DROPPED or key in ("dim_ordering", "output_dim", "layer", "layers")
+    if known or key.startswith(("kernel_dim", "nb_", "filter_length", "concat_", "dot_")):
+        return False
+    raise _unsupported(class_name, f"with the argument {key!r}")
+
+
+def _kernel_size(old: Mapping[str, Any]) -> list[int]:
+    keys = ("filter_length", "nb_row", "nb_col", "kernel_dim1", "kernel_dim2", "kernel_dim3")
+    return [old[key] for key in keys if key in old] if "nb_filter" in old else []
+
+
+def _recurrent(class_name: str, old: Mapping[str, Any]) -> Config:
+    new = _plain(class_name, {key: value for key, value in old.items() if key != "input_length"})
+    if class_name == "GRU":
+        new["config"]["reset_after"] = False  # the only variant that Keras 1 had
+    return new
+
+
+def _embedding(_class_name: str, old: Mapping[str, Any]) -> Config:
+    kept = ("name", "trainable", "mask_zero", "input_dim", "output_dim", "input_length", "batch_input_shape")
+    return {"class_name": "Embedding", "config": {key: old[key] for key in kept if key in old}}
+
+
+def _input(_class_name: str, old: Mapping[str, Any]) -> Config:
+    config = {
+        "name": old["name"],
+        "batch_input_shape": old.get("batch_input_shape"),
+        "dtype": old.get("input_dtype", "float32"),
+        "sparse": old.get("sparse", False),
+    }
+    return {"class_name": "InputLayer", "config": config}
+
+
+def _normalization(class_name: str, old: Mapping[str, Any]) -> Config:
+    if old.get("mode", 0) == 1:
+        raise _unsupported(class_name, "with mode 1, which normalizes samples")
+    return _plain(class_name, old)
+
+
+def _wrapper(class_name: str, old: Mapping[str, Any]) -> Config:
+    new = _plain(class_name, old)
+    new["config"]["layer"] = _upgrade_layer(old["layer"])
+    return new
+
+
+def _time_distributed_dense(_class_name: str, old: Mapping[str, Any]) -> Config:
+    dense = _plain("Dense", {key: value for key, value in old.items() if key != "input_length"})
+    outer = {key: dense["config"].pop(key) for key in ("batch_input_shape",) if key in dense["config"]}
+    name = dense["config"]["name"]
+    dense["config"]["name"] = f"{name}_dense"
+    return {"class_name": "TimeDistributed", "config": {"name": name, "layer": dense, **outer}}
+
+
+def _merge(class_name: str, old: Mapping[str, Any]) -> Config:
+    mode = old.get("mode")
+    if mode not in _MERGES:
+        raise _unsupported(class_name, f"with mode {mode!r}")
+    config: Config = {"name": old["name"]}
+    if mode == "concat":
+        config["axis"] = old.get("concat_axis", -1)
+    if mode in ("dot", "cos"):
+        config |= {"axes": old["dot_axes"], "normalize": mode == "cos"}
+    return {"class_name": _MERGES[mode], "config": config}
+
+
+def _unsupported(class_name: str, how: str) -> ModelLoadError:
+    return ModelLoadError(
+        f"layer class {class_name!r} of Keras 1 {how} has no counterpart today",
+        hint="--custom-objects file.py cannot help here: rebuild this model with layers of Keras 2",
+    )
+
+
+_SPECIAL: Mapping[str, Callable[[str, Mapping[str, Any]], Config]] = {
+    **dict.fromkeys(_RECURRENT, _recurrent),
+    **dict.fromkeys(("TimeDistributed", "Bidirectional"), _wrapper),
+    "BatchNormalization": _normalization,
+    "Embedding": _embedding,
+    "InputLayer": _input,
+    "Merge": _merge,
+    "TimeDistributedDense": _time_distributed_dense,
+}
