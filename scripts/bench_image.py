@@ -1,0 +1,194 @@
+"""Measure ways to build and push an image of a model: wall time and memory of the client, medians of one run.
+
+Weights are random bytes, anew for each run, so that nothing is cached or compressed away. The registry is
+one of its own on this machine's loopback, the base an image of one small layer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from packager.engine import Engine, connect
+from packager.image.archive import docker_archive
+from packager.image.blobs import BlobStore
+from packager.image.embedded.runtime import host_platform
+from packager.image.image import Image, Layer, document
+from packager.image.tarball import Entry, tar_stream
+from packager.values import ImageReference
+
+SDK = """
+import sys, docker
+folder, base, tag, push = sys.argv[1:]
+client = docker.from_env(timeout=600)
+client.images.build(path=folder, tag=tag, buildargs={"BASE": base, "SERVING_MODEL": "bench"}, rm=True)
+if push == "push":
+    for event in client.images.push(tag, stream=True, decode=True):
+        assert "error" not in event, event
+"""
+
+CONFIG = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: "{root}"}}}}
+http: {{addr: "{address}"}}
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a way of building gets: a docker context with the model in it, a base, and a tag of its own."""
+
+    context: Path
+    base: str
+    tag: str
+
+    @property
+    def model(self) -> str:
+        return str(self.context / "models" / "bench")
+
+
+Way = Callable[[Bench], list[list[str]]]
+
+
+def packager(bench: Bench, *options: str) -> list[str]:
+    build = ["build", bench.model, "--tag", bench.tag, "--base", bench.base, "--quiet"]
+    return [sys.executable, "-m", "packager", *build, *options]
+
+
+def docker_command(bench: Bench) -> list[str]:
+    arguments = ["--build-arg", f"BASE={bench.base}", "--build-arg", "SERVING_MODEL=bench"]
+    return ["docker", "build", "-q", *arguments, "-t", bench.tag, str(bench.context)]
+
+
+def sdk(bench: Bench, push: str) -> list[str]:
+    return [sys.executable, "-c", SDK, str(bench.context), bench.base, bench.tag, push]
+
+
+WAYS: dict[str, Way] = {
+    "into the engine: docker build": lambda b: [docker_command(b)],
+    "into the engine: SDK images.build": lambda b: [sdk(b, "")],
+    "into the engine: packager build": lambda b: [packager(b, "--engine", "docker")],
+    "into a registry: docker build + docker push": lambda b: [
+        docker_command(b),
+        ["docker", "push", "-q", b.tag],
+    ],
+    "into a registry: SDK build + push": lambda b: [sdk(b, "push")],
+    "into a registry: packager build --engine docker --push": lambda b: [
+        packager(b, "--engine", "docker", "--push")
+    ],
+    "into a registry: packager build --engine none --push": lambda b: [
+        packager(b, "--engine", "none", "--push")
+    ],
+}
+
+
+def measured(commands: list[list[str]]) -> tuple[float, float]:
+    """Run the commands; return seconds in all, and the most megabytes that one of them had."""
+    began, most = time.monotonic(), 0.0
+    for command in commands:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"failed with {process.returncode}: {' '.join(command[:8])}")
+        most = max(most, usage.ru_maxrss / 1000)
+    return time.monotonic() - began, most
+
+
+@contextmanager
+def registry(folder: Path) -> Iterator[str]:
+    """Run a registry, and give its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    config = folder / "registry.yml"
+    config.write_text(CONFIG.format(root=folder / "registry", address=address))
+    with subprocess.Popen(["docker-registry", "serve", str(config)], stderr=subprocess.DEVNULL) as process:
+        try:
+            time.sleep(1)
+            yield address
+        finally:
+            process.terminate()
+
+
+def load_base(engine: Engine, folder: Path, reference: ImageReference) -> None:
+    blobs = BlobStore(folder / "base")
+    layer = Layer.uncompressed(
+        blobs.add(tar_stream([Entry(path="base", content=secrets.token_bytes(1 << 20))]))
+    )
+    operating_system, architecture = host_platform().split("/")
+    config = {
+        "os": operating_system,
+        "architecture": architecture,
+        "config": {},
+        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id]},
+    }
+    engine.load(docker_archive(Image(config_document=document(config), layers=(layer,)), blobs, reference))
+    engine.push(reference)
+
+
+def write_model(context: Path, megabytes: int) -> None:
+    version = context / "models" / "bench" / "1"
+    (version / "variables").mkdir(parents=True, exist_ok=True)
+    (version / "saved_model.pb").write_bytes(secrets.token_bytes(1000))
+    with (version / "variables" / "variables.data-00000-of-00001").open("wb") as file:
+        for _ in range(megabytes):
+            file.write(secrets.token_bytes(1_000_000))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--repeat", type=int, default=3)
+    options = parser.parse_args()
+    engine = connect()
+    with tempfile.TemporaryDirectory(prefix="bench-image-") as work, registry(Path(work)) as address:
+        folder = Path(work)
+        os.environ["PACKAGER_CACHE"] = str(folder / "cache")
+        base = ImageReference.parse(f"{address}/bench/base:1")
+        load_base(engine, folder, base)
+        context = folder / "context"
+        context.mkdir()
+        shutil.copy("Dockerfile.serving", context / "Dockerfile")
+        try:
+            for megabytes in options.megabytes:
+                compare(engine, context, base, address, megabytes, options.repeat)
+        finally:
+            engine.remove_image(str(base))
+
+
+def compare(
+    engine: Engine, context: Path, base: ImageReference, address: str, megabytes: int, repeat: int
+) -> None:
+    print(
+        f"\n| {megabytes} MB of weights, median of {repeat} | seconds | client memory |\n|---|---|---|",
+        flush=True,
+    )
+    for name, way in WAYS.items():
+        results = []
+        for _ in range(repeat):
+            write_model(context, megabytes)
+            bench = Bench(context, str(base), f"{address}/bench/{secrets.token_hex(4)}:1")
+            try:
+                results.append(measured(way(bench)))
+            finally:
+                engine.remove_image(bench.tag)
+        seconds, memory = (statistics.median(column) for column in zip(*results, strict=True))
+        print(f"| {name} | {seconds:.1f} | {memory:.0f} MB |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
