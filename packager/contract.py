@@ -122,12 +122,27 @@ def _named_arrays(samples: tuple[Sample, ...]) -> dict[str, Any]:
 
 
 def _storable(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return ``array`` without Python objects, which npz would pickle: strings as fixed-width bytes."""
-    return np.asarray(array, dtype=np.bytes_) if array.dtype == object else array
+    """Return ``array`` without Python objects, which npz would pickle: strings as fixed-width bytes.
+
+    One byte ends each of them, because numpy takes NUL bytes at the end for filling.
+    """
+    if array.dtype.kind not in "OS":
+        return array
+    ended = [value + b"." for value in array.ravel().tolist()]
+    return np.array(ended, dtype=np.bytes_).reshape(array.shape)
+
+
+def _stored(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return what ``_storable`` made storable."""
+    if array.dtype.kind != "S":
+        return array
+    values = np.empty(array.size, dtype=object)
+    values[:] = [value[:-1] for value in array.ravel().tolist()]
+    return values.reshape(array.shape)
 
 
 def _under(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, npt.NDArray[Any]]:
-    return {key[len(prefix) :]: arrays[key] for key in arrays if key.startswith(prefix)}
+    return {key[len(prefix) :]: _stored(arrays[key]) for key in arrays if key.startswith(prefix)}
 
 
 def _signature(entry: Mapping[str, Any]) -> Signature:

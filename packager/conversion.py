@@ -12,6 +12,7 @@ from typing import Any
 
 from packager.contract import Contract, write_contract
 from packager.progress import Report, say
+from packager.signatures import Declaration
 from packager.values import Binding, FileKind, Inspection, Signature, Supplied
 
 
@@ -25,8 +26,15 @@ class ConversionRequest:
     supplied: Supplied
     """What the file lacks."""
     source_sha256: str
+    name: str
+    """The model's."""
+    declaration: Declaration
     input_names: Mapping[str, str]
     output_names: Mapping[str, str]
+    samples: Path | None
+    """Real requests to record, instead of random ones."""
+    warmup: tuple[int, ...]
+    """Batch sizes of the warm-up requests."""
     work: Path
     """An empty folder to write the SavedModel into."""
 
@@ -79,36 +87,47 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
 
     from packager.loading import load_model
     from packager.savedmodel.export import export, measure_parity, record_samples, writing
-    from packager.signatures import serving_signature
+    from packager.savedmodel.given import read_requests
+    from packager.savedmodel.warmup import write_warmup
+    from packager.signatures.endpoints import Endpoints, unscaled_images
 
     say(report, "rebuilding the model")
     model = load_model(request.inspection, request.config, request.supplied)
-    signature = serving_signature(
-        tuple(given.spec for given in model.inputs),
+    inputs = tuple(given.spec for given in model.inputs)
+    endpoints = Endpoints(
+        model.call,
+        inputs,
         model.outputs,
+        declaration=request.declaration,
+        vocabularies=[given.vocabulary for given in model.inputs],
         input_names=request.input_names,
         output_names=request.output_names,
-    )
-    samples = record_samples(model.call, signature, [i.vocabulary for i in model.inputs], report=report)
-    export(model.call, signature, request.work, report=report)
+    ).all()
+    given = () if request.samples is None else read_requests(request.samples, endpoints[0].inputs)
+    samples = record_samples(endpoints, given, report=report)
+    signatures = export(endpoints, request.work, report=report)
     say(report, "comparing the SavedModel with its source")
     parity = measure_parity(request.work, samples)
+    classes = [layer.class_name for layer in request.inspection.layers]
     contract = Contract(
         source=request.inspection.path.name,
         source_sha256=request.source_sha256,
         tensorflow=tf.__version__,
         loader=model.loader,
-        signatures=(signature,),
+        signatures=signatures,
         samples=samples,
     )
     with writing(request.work):
         write_contract(contract, request.work)
+        if request.warmup:
+            played = record_samples(endpoints, batches=request.warmup, report=report)
+            write_warmup(request.work, played, model_name=request.name)
     return ConversionResult(
         loader=model.loader,
         tensorflow=tf.__version__,
-        signatures=(signature,),
+        signatures=signatures,
         bindings=model.bindings,
         parameters=model.parameters,
         parity=parity,
-        warnings=model.warnings,
+        warnings=(*model.warnings, *unscaled_images(inputs, request.declaration, classes)),
     )

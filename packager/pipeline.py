@@ -32,8 +32,8 @@ from packager.values import (
     Release,
     ServableVersion,
     SmokeReport,
-    VerifiedImage,
     Supplied,
+    VerifiedImage,
     check_model_name,
     check_version,
     to_json,
@@ -67,31 +67,45 @@ def convert(
     input_names: Mapping[str, str] = NO_NAMES,
     output_names: Mapping[str, str] = NO_NAMES,
     supplied: Supplied = NOTHING_SUPPLIED,
+    signature: PathLike | None = None,
+    samples: PathLike | None = None,
+    warmup: Sequence[int] = (1,),
     report: Report = silent,
 ) -> Conversion:
     """Make ``<output>/<name>/<version>`` from ``file``: a SavedModel with a ``serving_default`` signature.
 
     ``supplied`` is what the file lacks: an architecture for weights, a mapping, custom objects.
     ``version`` is the next free one unless given; ``force`` replaces one that exists. ``input_names`` and
-    ``output_names`` rename tensors, old to new. The SavedModel is compared with the rebuilt model before
-    it is put in place. Raises a ModelFileError or an ExportError; then nothing is left behind.
+    ``output_names`` rename tensors, old to new. The TOML file ``signature`` declares further signatures and
+    the steps before and after the model. ``samples`` holds real requests to record instead of random ones,
+    ``warmup`` the batch sizes that a server plays before it is ready. The SavedModel is compared with the
+    rebuilt model before it is put in place. Raises a ModelFileError or an ExportError; then nothing is left
+    behind.
     """
     from packager.conversion import ConversionRequest, convert_inspected, environment
     from packager.h5 import admit
     from packager.isolation import run_isolated
     from packager.savedmodel import new_version
+    from packager.signatures import Declaration, read_declaration
 
     check_model_name(name)
     if version is not None:
         check_version(version)
     say(report, "inspecting the file")
     inspection, config = admit(Path(file), supplied)
+    declaration = (
+        Declaration() if signature is None else read_declaration(Path(signature), model_file=inspection.path)
+    )
     with new_version(Path(output), name, version=version, replace=force) as slot:
         request = ConversionRequest(
             inspection=inspection,
             config=config,
             supplied=supplied,
             source_sha256=_sha256(inspection.path),
+            name=name,
+            declaration=declaration,
+            samples=None if samples is None else Path(samples).absolute(),
+            warmup=tuple(warmup),
             input_names=dict(input_names),
             output_names=dict(output_names),
             work=slot.work,
@@ -189,7 +203,8 @@ def verify(
 ) -> VerifiedImage:
     """See that the image ``reference`` is, to the byte, what ``build`` would make; nothing is built.
 
-    It is looked for in the engine, then in its registry. Raises DigestMismatchError, which tells what differs.
+    It is looked for in the engine, then in its registry. Raises DigestMismatchError, which tells what
+    differs.
     """
     from packager.image import rebuild_on_paper, verify_image
 
@@ -211,6 +226,7 @@ def smoke(
     memory: int | None = None,
     gpus: int | None = None,
     budget: Budget = NO_LIMITS,
+    grpc: bool = True,
     timeline: Timeline | None = None,
     report: Report = silent,
 ) -> SmokeReport:
@@ -218,8 +234,9 @@ def smoke(
 
     ``version`` is the highest one unless given, ``timeout`` seconds bound the wait for it, ``tolerance``
     is absolute and relative. ``memory`` in bytes and ``gpus`` (-1: all) are what a container gets,
-    ``budget`` is what the server may cost, ``timeline`` is told the phases. A folder is served by the
-    embedded server as a local process. Raises a SmokeError that tells the cause; nothing keeps running.
+    ``budget`` is what the server may cost, ``grpc`` whether to ask over gRPC beside REST, and ``timeline`` is
+    told the phases. A folder is served by the embedded server as a local process. Raises a SmokeError that
+    tells the cause; nothing keeps running.
     """
     from packager.smoketest import Timeline, smoke_folder, smoke_image
 
@@ -232,6 +249,7 @@ def smoke(
             tolerance=tolerance,
             port=port,
             budget=budget,
+            grpc=grpc,
             timeline=timeline,
             report=report,
         )
@@ -248,6 +266,7 @@ def smoke(
             memory=memory,
             gpus=gpus,
             budget=budget,
+            grpc=grpc,
             timeline=timeline,
             report=report,
         )
@@ -311,6 +330,9 @@ def package(
     input_names: Mapping[str, str] = NO_NAMES,
     output_names: Mapping[str, str] = NO_NAMES,
     supplied: Supplied = NOTHING_SUPPLIED,
+    signature: PathLike | None = None,
+    samples: PathLike | None = None,
+    warmup: Sequence[int] = (1,),
     base: str = "official",
     engine: str = "auto",
     oci_layout: PathLike | None = None,
@@ -339,6 +361,9 @@ def package(
         input_names=input_names,
         output_names=output_names,
         supplied=supplied,
+        signature=signature,
+        samples=samples,
+        warmup=warmup,
         report=report,
     )
     folder = conversion.servable.path.parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -175,6 +175,25 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A signature to be exported, with the function that answers it; TensorFlow's tensors go in and out."""
+
+    key: str
+    method: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[str, ...]
+    """Names; what is traced tells the rest."""
+    call: Callable[[Sequence[Any]], Sequence[Any]]
+    """Tensors in the order of ``inputs`` → tensors in the order of ``outputs``."""
+    limits: tuple[int | None, ...] = ()
+    """For each input, what its whole numbers lie below; ``None`` where it takes any."""
+    encode: Callable[[Sequence[Any]], Sequence[Any]] = tuple
+    """The arrays of a request to the first endpoint → those of the same request to this one."""
+    resources: tuple[Any, ...] = ()
+    """What has to be saved beside the variables: lookup tables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServableVersion:
     """One version folder of a model that TensorFlow Serving can load: ``<base path>/<name>/<version>``."""
 
@@ -332,7 +351,7 @@ class Probe:
 
     signature: str
     form: str
-    """``row`` or ``columnar``."""
+    """``row`` or ``columnar`` over REST, or ``grpc``."""
     batch: int
     latency_ms: float
     max_difference: float
@@ -470,6 +489,8 @@ class SmokeSettings:
     gpus: int | None = None
     """How many GPUs a container gets; -1 are all."""
     budget: Budget = NO_LIMITS
+    grpc: bool = True
+    """Whether to ask over gRPC beside REST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -494,6 +515,8 @@ class Load:
     """Requests that may be under way at once."""
     batch: int = 1
     """Examples in a request."""
+    protocol: str = "rest"
+    """``rest`` or ``grpc``."""
     rate: float | None = None
     """Requests a second whatever the server does (open loop); ``None``: the next follows each answer."""
 
@@ -504,6 +527,8 @@ class Load:
         for name, count in (("--concurrency", self.concurrency), ("--batch", self.batch)):
             if count < 1:
                 raise UsageError(f"invalid {name} {count}", hint=f"{name} 1")
+        if self.protocol not in ("rest", "grpc"):
+            raise UsageError(f"invalid --protocol {self.protocol!r}", hint="--protocol rest or grpc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -517,7 +542,7 @@ class LoadResult:
     seconds: float
     """How long it took, from the first request to the last answer."""
     answered: int
-    """Requests answered with 200."""
+    """Requests answered without an error."""
     errors: tuple[tuple[str, int], ...]
     """What else came of requests, and how often."""
     p50_ms: float

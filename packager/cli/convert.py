@@ -27,6 +27,9 @@ def convert(
     mapping: options.Mapping = None,
     custom_objects: options.CustomObjects = None,
     keras1_backend: options.Keras1Backend = None,
+    signature: options.Signature = None,
+    samples: options.Samples = None,
+    warmup: options.Warmup = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -34,7 +37,8 @@ def convert(
     """Convert FILE to a versioned SavedModel.
 
     Writes DIR/NAME/N with a serving_default signature: input names from the model's input layers, output
-    names from its output layers, a free batch dimension. The SavedModel is compared with the model in
+    names from its output layers, a free batch dimension. A declaration adds further signatures, and the
+    preprocessing of training. The SavedModel is compared with the model in
     FILE before it is put in place, in one step. Code in the file is refused, never run.
 
     Example: packager convert digits.h5 --name digits --input-name input_1=image
@@ -55,6 +59,9 @@ def convert(
                 custom_objects=custom_objects,
                 keras1_backend=keras1_backend,
             ),
+            signature=signature,
+            samples=samples,
+            warmup=options.parse_warmup(warmup),
             report=shown.report,
         )
         shown.show(conversion, lambda console: render(conversion, console))

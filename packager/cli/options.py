@@ -37,6 +37,32 @@ OutputName = Annotated[
         "--output-name", metavar="OLD=NEW", help="Publish an output under another name. Repeatable."
     ),
 ]
+Signature = Annotated[
+    Path | None,
+    typer.Option(
+        "--signature",
+        metavar="FILE",
+        help="TOML file that declares signatures, and the steps before and after the model.",
+    ),
+]
+Samples = Annotated[
+    Path | None,
+    typer.Option(
+        "--samples",
+        metavar="FILE",
+        help="Real requests to record in place of random ones (.npz, arrays by input name): they become part "
+        "of the model.",
+    ),
+]
+Warmup = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--warmup",
+        metavar="N",
+        help="Batch size that the server plays before it is ready; 0 is none. Repeatable.",
+        show_default="1",
+    ),
+]
 Architecture = Annotated[
     str | None,
     typer.Option(
@@ -118,6 +144,13 @@ def parse_renames(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
             )
         names[old] = new
     return names
+
+
+def parse_warmup(sizes: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the batch sizes to warm up with, in order, or raise UsageError."""
+    if any(size < 0 for size in sizes or ()):
+        raise UsageError(f"invalid --warmup {min(sizes or ())}", hint="--warmup 1 --warmup 32, or --warmup 0")
+    return tuple(sorted({*(sizes or [1])} - {0}))
 
 
 def parse_supplied(

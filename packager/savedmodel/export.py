@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,41 +16,40 @@ from packager.contract import Sample
 from packager.errors import ExportError, ParityError
 from packager.progress import Report, say, silent
 from packager.savedmodel.canonical import make_canonical
-from packager.savedmodel.inputnames import publish_names, traced_names
-from packager.savedmodel.samples import BATCHES, FREE_DIMENSION, sample_inputs
+from packager.savedmodel.inputnames import publish, traced_names
+from packager.savedmodel.samples import BATCHES, random_requests
 from packager.savedmodel.versions import output_error
-from packager.values import Signature, TensorSpec
-
-Call = Callable[[Sequence[Any]], Sequence[Any]]
-"""The source model: tensors in order → tensors in order."""
+from packager.values import Endpoint, Signature, TensorSpec
 
 TOLERANCE = 1e-5
 """Largest difference allowed between the source's and the SavedModel's answer, absolute and relative."""
 
 
-def export(call: Call, signature: Signature, folder: Path, *, report: Report = silent) -> None:
-    """Write the SavedModel of ``call`` under ``signature`` into the empty ``folder``.
+def export(endpoints: Sequence[Endpoint], folder: Path, *, report: Report = silent) -> tuple[Signature, ...]:
+    """Write the SavedModel of ``endpoints`` into the empty ``folder``; return its signatures, as traced.
 
-    The graph is traced once, in inference mode. Only what it reads is saved: no optimizer, no metrics.
+    Each graph is traced once, in inference mode. Only what they read is saved: no optimizer, no metrics.
     """
     say(report, "tracing the model")
-    published = [spec.name for spec in signature.inputs]
-    traced = traced_names(published)
-    function = _traced(call, signature, traced)
+    names = {end.key: traced_names([spec.name for spec in end.inputs]) for end in endpoints}
+    functions = {end.key: _traced(end, names[end.key]) for end in endpoints}
     module = tf.Module()
-    module.weights = _captured_variables(function)  # what a function reads must hang on the saved object
+    module.weights = _captured_variables(
+        functions.values()
+    )  # what a function reads must hang on what is saved
+    module.resources = list(endpoints[0].resources)
     say(report, "writing the SavedModel")
     try:
         with writing(folder):
-            tf.saved_model.save(module, str(folder), signatures={signature.key: function})
+            tf.saved_model.save(module, str(folder), signatures=functions)
     except (ValueError, AssertionError, tf.errors.OpError) as error:
         raise ExportError(
             f"tensorflow cannot save the model: {' '.join(str(error).split())[:300]}",
             hint="packager inspect FILE shows the model's layers",
         ) from error
-    if traced != published:
-        publish_names(folder, signature.key, dict(zip(traced, published, strict=True)))
+    publish(folder, endpoints, names)
     make_canonical(folder)
+    return tuple(_signature(end, functions[end.key]) for end in endpoints)
 
 
 @contextmanager
@@ -67,38 +66,37 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def record_samples(
-    call: Call, signature: Signature, vocabularies: Sequence[int | None], *, report: Report = silent
+    endpoints: Sequence[Endpoint],
+    given: Sequence[Sequence[Any]] = (),
+    *,
+    batches: Sequence[int] = BATCHES,
+    report: Report = silent,
 ) -> tuple[Sample, ...]:
-    """Ask the source model one request of each batch size, and keep its answers.
+    """Ask the source model every endpoint the same requests, and keep its answers.
 
-    Raises ExportError where the model answers no request of a plausible size.
+    The requests are ``given``, as arrays in the order of the first endpoint's inputs, or drawn at random, one
+    for each of ``batches``. Raises ExportError where the model answers no request of a plausible size.
     """
     say(report, "asking the source model")
-    fixed_batch = any(spec.shape[0] is not None for spec in signature.inputs)
-    free_dimensions = any(None in spec.shape[1:] for spec in signature.inputs)
     failure: Exception | None = None
-    for free in FREE_DIMENSION if free_dimensions else FREE_DIMENSION[:1]:
+    for requests in [given] if given else random_requests(endpoints[0], batches):
         try:
-            return tuple(
-                _answered(
-                    call, signature, sample_inputs(signature.inputs, vocabularies, batch=batch, free=free)
-                )
-                for batch in (BATCHES[:1] if fixed_batch else BATCHES)
-            )
+            return tuple(_answered(end, arrays) for end in endpoints for arrays in requests)
         except Exception as error:  # noqa: BLE001 - whatever a layer raises for a size that it cannot take
             failure = error
     raise ExportError(
         f"the model answers no request: {' '.join(str(failure).split())[:300]}",
-        hint="it was tried on random data in the shapes that its inputs declare",
+        hint="it was tried on the samples given, or random data in the shapes that its inputs declare",
     ) from failure
 
 
-def _answered(call: Call, signature: Signature, arrays: Sequence[Any]) -> Sample:
-    answers = [tensor.numpy() for tensor in call([tf.constant(array) for array in arrays])]
+def _answered(endpoint: Endpoint, request: Sequence[Any]) -> Sample:
+    arrays = endpoint.encode(request)
+    answers = [tensor.numpy() for tensor in endpoint.call([tf.constant(array) for array in arrays])]
     return Sample(
-        signature=signature.key,
-        inputs=_named(signature.inputs, arrays),
-        outputs=_named(signature.outputs, answers),
+        signature=endpoint.key,
+        inputs=dict(zip([spec.name for spec in endpoint.inputs], arrays, strict=True)),
+        outputs=dict(zip(endpoint.outputs, answers, strict=True)),
     )
 
 
@@ -136,24 +134,41 @@ def _largest(a: Any, b: Any) -> float:
     return float(np.nan_to_num(difference).max(initial=0.0))
 
 
-def _named(specs: Sequence[TensorSpec], arrays: Sequence[Any]) -> dict[str, Any]:
-    return {spec.name: array for spec, array in zip(specs, arrays, strict=True)}
+def _captured_variables(functions: Iterable[Any]) -> list[Any]:
+    """Return the variables in the order in which graphs capture them; a graph's own order is by address."""
+    found: dict[int, Any] = {}
+    for function in functions:
+        by_handle = {id(variable.handle): variable for variable in function.variables}
+        for handle in function.captured_inputs:
+            if id(handle) in by_handle:
+                found[id(handle)] = by_handle[id(handle)]
+    return list(found.values())
 
 
-def _captured_variables(function: Any) -> list[Any]:
-    """Return the variables in the order in which the graph captures them; the graph's own is by address."""
-    by_handle = {id(variable.handle): variable for variable in function.variables}
-    return [by_handle[id(handle)] for handle in function.captured_inputs if id(handle) in by_handle]
-
-
-def _traced(call: Call, signature: Signature, input_names: Sequence[str]) -> Any:
-    names = [spec.name for spec in signature.outputs]
-
+def _traced(endpoint: Endpoint, input_names: Sequence[str]) -> Any:
     def serve(*tensors: Any) -> dict[str, Any]:
-        return dict(zip(names, call(tensors), strict=True))
+        return dict(zip(endpoint.outputs, endpoint.call(tensors), strict=True))
 
     specs = [
         tf.TensorSpec(spec.shape, spec.dtype, name=name)
-        for spec, name in zip(signature.inputs, input_names, strict=True)
+        for spec, name in zip(endpoint.inputs, input_names, strict=True)
     ]
     return tf.function(serve, input_signature=specs, autograph=False).get_concrete_function()
+
+
+def _signature(endpoint: Endpoint, function: Any) -> Signature:
+    answers = function.structured_outputs
+    return Signature(
+        key=endpoint.key,
+        method=endpoint.method,
+        inputs=endpoint.inputs,
+        outputs=tuple(_spec(name, answers[name]) for name in endpoint.outputs),
+    )
+
+
+def _spec(name: str, tensor: Any) -> TensorSpec:
+    if tensor.shape.rank is None:
+        raise ExportError(
+            f"output {name!r} has no fixed number of dimensions", hint="end the model with a Reshape layer"
+        )
+    return TensorSpec(name=name, dtype=tensor.dtype.name, shape=tuple(tensor.shape.as_list()))

@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from packager.errors import ExportError
-from packager.values import TensorSpec
+from packager.values import Endpoint, TensorSpec
 
-BATCHES = (1, 3)
+Array = npt.NDArray[Any]
+
+BATCHES = (1, 2, 3)
 """Examples in the recorded requests: one alone, as most clients send, and several."""
 
 FREE_DIMENSION = (8, 16, 32, 64, 128, 224)
 """Sizes tried for dimensions that a model leaves free, until one fits it (windows, strides, pooling)."""
 
 
+def random_requests(endpoint: Endpoint, batches: Sequence[int]) -> Iterator[list[list[Array]]]:
+    """Yield requests, one of each batch size, with ever larger free dimensions: one may fit the model."""
+    fixed_batch = any(spec.shape[0] is not None for spec in endpoint.inputs)
+    free_dimensions = any(None in spec.shape[1:] for spec in endpoint.inputs)
+    for free in FREE_DIMENSION if free_dimensions else FREE_DIMENSION[:1]:
+        sizes = batches[:1] if fixed_batch else batches
+        yield [sample_inputs(endpoint.inputs, endpoint.limits, batch=batch, free=free) for batch in sizes]
+
+
 def sample_inputs(
-    specs: Sequence[TensorSpec], vocabularies: Sequence[int | None], *, batch: int, free: int
-) -> list[npt.NDArray[Any]]:
+    specs: Sequence[TensorSpec], limits: Sequence[int | None], *, batch: int, free: int
+) -> list[Array]:
     """Return one array for each spec, shape ``(batch, …)`` with every other free dimension ``free``.
 
-    Floats lie in [0, 1), whole numbers below the vocabulary. numpy promises that RandomState draws
+    Floats lie in [0, 1), whole numbers below the limit. numpy promises that RandomState draws
     the same numbers from one seed in every version, so requests do not change from run to run.
     """
     return [
-        _values(spec, vocabulary, _sizes(spec, batch, free))
-        for spec, vocabulary in zip(specs, vocabularies, strict=True)
+        _values(spec, limit, _sizes(spec, batch, free)) for spec, limit in zip(specs, limits, strict=True)
     ]
 
 
@@ -38,7 +48,7 @@ def _sizes(spec: TensorSpec, batch: int, free: int) -> tuple[int, ...]:
     return (first, *(free if d is None else d for d in spec.shape[1:]))
 
 
-def _values(spec: TensorSpec, vocabulary: int | None, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def _values(spec: TensorSpec, limit: int | None, shape: tuple[int, ...]) -> Array:
     # Seeded by name and shape: two inputs of one shape differ, so a swap shows, and so do two batches.
     random = np.random.RandomState(zlib.crc32(f"{spec.name} {shape}".encode()))
     if spec.dtype == "string":
@@ -53,6 +63,6 @@ def _values(spec: TensorSpec, vocabulary: int | None, shape: tuple[int, ...]) ->
         ) from error
     if dtype.kind == "b":
         return random.randint(0, 2, size=shape).astype(dtype)
-    if vocabulary is not None or dtype.kind in "iu":
-        return random.randint(0, vocabulary or 10, size=shape).astype(dtype)
+    if limit is not None or dtype.kind in "iu":
+        return random.randint(0, limit or 10, size=shape).astype(dtype)
     return random.random_sample(size=shape).astype(dtype)

@@ -1,5 +1,9 @@
-"""What a client of the served model sees: the names, dtypes and shapes of its requests and answers."""
+"""What a client of the served model sees: the names, dtypes and shapes of its requests and answers.
 
-from packager.signatures.serving import rename, serving_signature
+``packager.signatures.endpoints`` makes them of a model and needs TensorFlow; all else here does not.
+"""
 
-__all__ = ["rename", "serving_signature"]
+from packager.signatures.declaration import Declaration, read_declaration
+from packager.signatures.serving import rename
+
+__all__ = ["Declaration", "read_declaration", "rename"]

@@ -6,7 +6,7 @@ import pytest
 
 from packager.errors import SignatureError, UsageError
 from packager.loading.names import with_valid_names
-from packager.signatures import rename, serving_signature
+from packager.signatures import rename
 from packager.values import ServableVersion, TensorSpec, check_model_name
 
 
@@ -50,8 +50,8 @@ SPECS = (
 
 
 def test_renaming_swaps_names_not_tensors() -> None:
-    signature = serving_signature(SPECS, SPECS[:1], input_names={"a": "b", "b": "a"}, output_names={})
-    assert [(s.name, s.shape) for s in signature.inputs] == [("b", (None, 2)), ("a", (None, 3))]
+    renamed = rename(SPECS, {"a": "b", "b": "a"}, side="input")
+    assert [(s.name, s.shape) for s in renamed] == [("b", (None, 2)), ("a", (None, 3))]
 
 
 @pytest.mark.parametrize(
