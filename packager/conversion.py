@@ -13,7 +13,7 @@ from typing import Any
 from packager.contract import Contract, write_contract
 from packager.progress import Report, say
 from packager.signatures import Declaration
-from packager.values import Binding, FileKind, Inspection, Signature, Supplied
+from packager.values import Binding, ConversionOptions, FileKind, Inspection, Signature, Supplied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,18 +23,12 @@ class ConversionRequest:
     inspection: Inspection
     config: Mapping[str, Any] | None
     """The architecture, as the file or one beside it holds it; ``None`` where the user's code makes it."""
-    supplied: Supplied
-    """What the file lacks."""
+    options: ConversionOptions
     source_sha256: str
     name: str
     """The model's."""
     declaration: Declaration
-    input_names: Mapping[str, str]
-    output_names: Mapping[str, str]
-    samples: Path | None
-    """Real requests to record, instead of random ones."""
-    warmup: tuple[int, ...]
-    """Batch sizes of the warm-up requests."""
+    """What the signature file of the options declares."""
     work: Path
     """An empty folder to write the SavedModel into."""
 
@@ -91,8 +85,9 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     from packager.savedmodel.warmup import write_warmup
     from packager.signatures.endpoints import Endpoints, unscaled_images
 
+    options = request.options
     say(report, "rebuilding the model")
-    model = load_model(request.inspection, request.config, request.supplied)
+    model = load_model(request.inspection, request.config, options.supplied)
     inputs = tuple(given.spec for given in model.inputs)
     endpoints = Endpoints(
         model.call,
@@ -100,10 +95,10 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         model.outputs,
         declaration=request.declaration,
         vocabularies=[given.vocabulary for given in model.inputs],
-        input_names=request.input_names,
-        output_names=request.output_names,
+        input_names=options.input_names,
+        output_names=options.output_names,
     ).all()
-    given = () if request.samples is None else read_requests(request.samples, endpoints[0].inputs)
+    given = () if options.samples is None else read_requests(options.samples, endpoints[0].inputs)
     samples = record_samples(endpoints, given, report=report)
     signatures = export(endpoints, request.work, report=report)
     say(report, "comparing the SavedModel with its source")
@@ -119,8 +114,8 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     )
     with writing(request.work):
         write_contract(contract, request.work)
-        if request.warmup:
-            played = record_samples(endpoints, batches=request.warmup, report=report)
+        if options.warmup:
+            played = record_samples(endpoints, batches=options.warmup, report=report)
             write_warmup(request.work, played, model_name=request.name)
     return ConversionResult(
         loader=model.loader,

@@ -12,19 +12,20 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packager.errors import EngineUnavailableError, ImageNotFoundError, OutputError, UsageError
 from packager.progress import Report, info, say, silent, stage
 from packager.values import (
+    AS_THE_SOURCE,
     NO_LIMITS,
-    NOTHING_SUPPLIED,
     Budget,
     BuiltImage,
     Check,
     Conversion,
+    ConversionOptions,
     FileKind,
     ImageReference,
     Inspection,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from packager.smoketest import Timeline
 
 PathLike = str | os.PathLike[str]
-NO_NAMES: Mapping[str, str] = {}
 
 
 def inspect(file: PathLike) -> Inspection:
@@ -64,23 +64,14 @@ def convert(
     version: int | None = None,
     output: PathLike = "models",
     force: bool = False,
-    input_names: Mapping[str, str] = NO_NAMES,
-    output_names: Mapping[str, str] = NO_NAMES,
-    supplied: Supplied = NOTHING_SUPPLIED,
-    signature: PathLike | None = None,
-    samples: PathLike | None = None,
-    warmup: Sequence[int] = (1,),
+    options: ConversionOptions = AS_THE_SOURCE,
     report: Report = silent,
 ) -> Conversion:
     """Make ``<output>/<name>/<version>`` from ``file``: a SavedModel with a ``serving_default`` signature.
 
-    ``supplied`` is what the file lacks: an architecture for weights, a mapping, custom objects.
-    ``version`` is the next free one unless given; ``force`` replaces one that exists. ``input_names`` and
-    ``output_names`` rename tensors, old to new. The TOML file ``signature`` declares further signatures and
-    the steps before and after the model. ``samples`` holds real requests to record instead of random ones,
-    ``warmup`` the batch sizes that a server plays before it is ready. The SavedModel is compared with the
-    rebuilt model before it is put in place. Raises a ModelFileError or an ExportError; then nothing is left
-    behind.
+    ``version`` is the next free one unless given; ``force`` replaces one that exists. ``options`` bring what
+    the file lacks, and choose the signatures. The SavedModel is compared with the rebuilt model before it is
+    put in place. Raises a ModelFileError or an ExportError; then nothing is left behind.
     """
     from packager.conversion import ConversionRequest, convert_inspected, environment
     from packager.h5 import admit
@@ -92,22 +83,20 @@ def convert(
     if version is not None:
         check_version(version)
     say(report, "inspecting the file")
-    inspection, config = admit(Path(file), supplied)
+    inspection, config = admit(Path(file), options.supplied)
     declaration = (
-        Declaration() if signature is None else read_declaration(Path(signature), model_file=inspection.path)
+        Declaration()
+        if options.signature is None
+        else read_declaration(options.signature, model_file=inspection.path)
     )
     with new_version(Path(output), name, version=version, replace=force) as slot:
         request = ConversionRequest(
             inspection=inspection,
             config=config,
-            supplied=supplied,
+            options=options,
             source_sha256=_sha256(inspection.path),
             name=name,
             declaration=declaration,
-            samples=None if samples is None else Path(samples).absolute(),
-            warmup=tuple(warmup),
-            input_names=dict(input_names),
-            output_names=dict(output_names),
             work=slot.work,
         )
         result = run_isolated(convert_inspected, request, report=report, environment=environment(inspection))
@@ -327,12 +316,7 @@ def package(
     version: int | None = None,
     output: PathLike = "models",
     force: bool = False,
-    input_names: Mapping[str, str] = NO_NAMES,
-    output_names: Mapping[str, str] = NO_NAMES,
-    supplied: Supplied = NOTHING_SUPPLIED,
-    signature: PathLike | None = None,
-    samples: PathLike | None = None,
-    warmup: Sequence[int] = (1,),
+    options: ConversionOptions = AS_THE_SOURCE,
     base: str = "official",
     engine: str = "auto",
     oci_layout: PathLike | None = None,
@@ -358,12 +342,7 @@ def package(
         version=version,
         output=output,
         force=force,
-        input_names=input_names,
-        output_names=output_names,
-        supplied=supplied,
-        signature=signature,
-        samples=samples,
-        warmup=warmup,
+        options=options,
         report=report,
     )
     folder = conversion.servable.path.parent

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from packager import pipeline
 from packager.cli import options
 from packager.cli.screen import screen
-from packager.values import Binding, Conversion
+from packager.values import Binding, Conversion, ConversionOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,18 +50,20 @@ def convert(
             version=version,
             output=output,
             force=force,
-            input_names=options.parse_renames(input_name, "--input-name"),
-            output_names=options.parse_renames(output_name, "--output-name"),
-            supplied=options.parse_supplied(
-                architecture=architecture,
-                architecture_arg=architecture_arg,
-                mapping=mapping,
-                custom_objects=custom_objects,
-                keras1_backend=keras1_backend,
+            options=ConversionOptions(
+                input_names=options.parse_renames(input_name, "--input-name"),
+                output_names=options.parse_renames(output_name, "--output-name"),
+                supplied=options.parse_supplied(
+                    architecture=architecture,
+                    architecture_arg=architecture_arg,
+                    mapping=mapping,
+                    custom_objects=custom_objects,
+                    keras1_backend=keras1_backend,
+                ),
+                signature=signature,
+                samples=samples,
+                warmup=options.parse_warmup(warmup),
             ),
-            signature=signature,
-            samples=samples,
-            warmup=options.parse_warmup(warmup),
             report=shown.report,
         )
         shown.show(conversion, lambda console: render(conversion, console))

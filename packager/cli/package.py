@@ -13,7 +13,7 @@ from packager.cli.build import render as render_image
 from packager.cli.convert import render as render_conversion
 from packager.cli.screen import screen
 from packager.cli.smoke import render as render_report
-from packager.values import Release
+from packager.values import ConversionOptions, Release
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,18 +67,20 @@ def package(
             version=version,
             output=output,
             force=force,
-            input_names=options.parse_renames(input_name, "--input-name"),
-            output_names=options.parse_renames(output_name, "--output-name"),
-            supplied=options.parse_supplied(
-                architecture=architecture,
-                architecture_arg=architecture_arg,
-                mapping=mapping,
-                custom_objects=custom_objects,
-                keras1_backend=keras1_backend,
+            options=ConversionOptions(
+                input_names=options.parse_renames(input_name, "--input-name"),
+                output_names=options.parse_renames(output_name, "--output-name"),
+                supplied=options.parse_supplied(
+                    architecture=architecture,
+                    architecture_arg=architecture_arg,
+                    mapping=mapping,
+                    custom_objects=custom_objects,
+                    keras1_backend=keras1_backend,
+                ),
+                signature=signature,
+                samples=samples,
+                warmup=options.parse_warmup(warmup),
             ),
-            signature=signature,
-            samples=samples,
-            warmup=options.parse_warmup(warmup),
             base=base,
             engine=engine,
             oci_layout=oci_layout,

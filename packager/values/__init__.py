@@ -1,0 +1,86 @@
+"""The values that pass between stages: frozen, keyword-only, with tuples inside, checked when made."""
+
+from __future__ import annotations
+
+from packager.values.document import to_json
+from packager.values.files import (
+    NOTHING_SUPPLIED,
+    Binding,
+    FileKind,
+    Finding,
+    Inspection,
+    LayerSummary,
+    Severity,
+    Supplied,
+    WeightDataset,
+)
+from packager.values.images import BuiltImage, ImageReference, PushedImage, VerifiedImage
+from packager.values.models import (
+    AS_THE_SOURCE,
+    Conversion,
+    ConversionOptions,
+    Endpoint,
+    ServableVersion,
+    Signature,
+    check_model_name,
+    check_version,
+)
+from packager.values.release import Check, Release
+from packager.values.smoke import (
+    NO_LIMITS,
+    Budget,
+    ExampleRequest,
+    ImageFacts,
+    Load,
+    LoadResult,
+    Phase,
+    Prediction,
+    Probe,
+    SmokeOutcome,
+    SmokeReport,
+    SmokeSettings,
+    percentile,
+)
+from packager.values.tensors import Shape, TensorSpec
+
+__all__ = [
+    "Shape",
+    "TensorSpec",
+    "FileKind",
+    "Severity",
+    "Finding",
+    "WeightDataset",
+    "LayerSummary",
+    "Inspection",
+    "Binding",
+    "Supplied",
+    "NOTHING_SUPPLIED",
+    "Signature",
+    "Endpoint",
+    "ServableVersion",
+    "Conversion",
+    "ConversionOptions",
+    "AS_THE_SOURCE",
+    "check_model_name",
+    "check_version",
+    "ImageReference",
+    "BuiltImage",
+    "VerifiedImage",
+    "PushedImage",
+    "Prediction",
+    "Probe",
+    "ExampleRequest",
+    "ImageFacts",
+    "Phase",
+    "Budget",
+    "NO_LIMITS",
+    "SmokeReport",
+    "SmokeSettings",
+    "SmokeOutcome",
+    "percentile",
+    "Load",
+    "LoadResult",
+    "Release",
+    "Check",
+    "to_json",
+]

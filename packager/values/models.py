@@ -1,0 +1,116 @@
+"""Signatures, version folders, and what a conversion made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from packager.errors import UsageError
+from packager.values.files import NOTHING_SUPPLIED, Binding, Supplied
+from packager.values.tensors import TensorSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One signature of a SavedModel: what a client may send, and what it gets back."""
+
+    key: str
+    method: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A signature to be exported, with the function that answers it; TensorFlow's tensors go in and out."""
+
+    key: str
+    method: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[str, ...]
+    """Names; what is traced tells the rest."""
+    call: Callable[[Sequence[Any]], Sequence[Any]]
+    """Tensors in the order of ``inputs`` → tensors in the order of ``outputs``."""
+    limits: tuple[int | None, ...] = ()
+    """For each input, what its whole numbers lie below; ``None`` where it takes any."""
+    encode: Callable[[Sequence[Any]], Sequence[Any]] = tuple
+    """The arrays of a request to the first endpoint → those of the same request to this one."""
+    resources: tuple[Any, ...] = ()
+    """What has to be saved beside the variables: lookup tables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServableVersion:
+    """One version folder of a model that TensorFlow Serving can load: ``<base path>/<name>/<version>``."""
+
+    name: str
+    version: int
+    path: Path
+
+    def __post_init__(self) -> None:
+        check_model_name(self.name)
+        check_version(self.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionOptions:
+    """What a SavedModel is to look like, beyond what its source tells."""
+
+    supplied: Supplied = NOTHING_SUPPLIED
+    """What the file lacks: an architecture for weights, a mapping, custom objects."""
+    input_names: Mapping[str, str] = field(default_factory=dict)
+    """New names of inputs by their old ones."""
+    output_names: Mapping[str, str] = field(default_factory=dict)
+    """New names of outputs by their old ones."""
+    signature: Path | None = None
+    """A TOML file that declares further signatures, and the steps before and after the model."""
+    samples: Path | None = None
+    """Real requests to record, instead of random ones."""
+    warmup: tuple[int, ...] = (1,)
+    """Batch sizes that a server plays before it is ready."""
+
+
+AS_THE_SOURCE = ConversionOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """A SavedModel that was made from an ``.h5`` file."""
+
+    servable: ServableVersion
+    source: Path
+    source_sha256: str
+    source_keras: str | None
+    loader: str
+    """The library that rebuilt the model, with its version: ``keras 3.15.1``, ``tf_keras 2.20.1``."""
+    tensorflow: str
+    signatures: tuple[Signature, ...]
+    bindings: tuple[Binding, ...]
+    parameters: int
+    parity: float
+    """Largest absolute difference between the source model's and the SavedModel's answers."""
+    warnings: tuple[str, ...] = ()
+
+
+def check_model_name(name: str) -> str:
+    """Return ``name`` if TensorFlow Serving can serve a model so named, or raise UsageError.
+
+    Its REST paths take ``[^/:]+``; the name is a folder and an environment variable's value as well,
+    so it must not start with a dot or a dash.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", name):
+        raise UsageError(
+            f"invalid model name {name!r}",
+            hint="use letters, digits, '_', '-' and '.', starting with a letter, digit or '_': --name digits",
+        )
+    return name
+
+
+def check_version(version: int) -> int:
+    """Return ``version`` if it can name a version folder (a non-negative int64), or raise UsageError."""
+    if not 0 <= version < 2**63:
+        raise UsageError(f"invalid version {version}", hint="a version is a whole number from 0: --version 1")
+    return version
