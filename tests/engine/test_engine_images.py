@@ -63,7 +63,7 @@ def test_an_image_is_described(
     assert image is not None
     assert image.platform == engine.platform
     assert [f"{name}={value}" for name, value in image.environment.items()] == TINY_ENVIRONMENT
-    assert image.tags == (str(tiny_base),)
+    assert str(tiny_base) in image.tags
     assert (image.repo_digests, image.labels, image.user, image.exposed_ports) == ((), {}, "", ())
     assert image.size > 1_000_000
     assert engine.image(image.id) == image
