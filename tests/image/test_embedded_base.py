@@ -181,7 +181,7 @@ def test_without_binutils_it_is_bigger_and_says_so(tmp_path: Path, monkeypatch: 
 
 
 def told_by(log: str) -> dict[str, Any]:
-    """Return what STAND_IN printed, nothing until it has; on some processors TensorFlow logs a line of its own."""
+    """Return what STAND_IN printed, nothing until it has; TensorFlow may log lines of its own."""
     lines = [line for line in log.splitlines(keepends=True) if line.startswith("{") and line.endswith("\n")]
     return dict(json.loads(lines[0])) if lines else {}
 
