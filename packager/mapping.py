@@ -25,10 +25,12 @@ class Source:
     """Where a variable's numbers come from: a dataset or a part of it, turned as the variable wants it."""
 
     dataset: str
-    part: tuple[slice, ...] = ()
-    """Slices of the dataset, taken first; none is the whole."""
+    part: tuple[slice | int, ...] = ()
+    """What to take of each axis, taken first: a number takes the axis away; none is the whole."""
+    reshape: tuple[int, ...] = ()
+    """Shape to read the numbers in, row by row, applied second; none leaves it."""
     transpose: tuple[int, ...] = ()
-    """Order of the axes, applied second; none leaves them."""
+    """Order of the axes, applied third; none leaves them."""
     flip: tuple[int, ...] = ()
     """Axes to reverse, applied last."""
 
@@ -51,7 +53,7 @@ class Proposal:
 
     variable: str
     shape: tuple[int, ...]
-    dataset: str | None
+    source: Source | None
     """``None`` where nothing in the file fits."""
     how: str
     """What it was matched by."""
@@ -91,14 +93,15 @@ def _source(variable: str, value: Any) -> Source:
     entry = {"dataset": value} if isinstance(value, str) else value
     if not isinstance(entry, dict) or not isinstance(entry.get("dataset"), str):
         raise UsageError(f"variable {variable!r} names no dataset", hint=_EXAMPLE)
-    if unknown := entry.keys() - {"dataset", "slice", "transpose", "flip"}:
+    if unknown := entry.keys() - {"dataset", "slice", "reshape", "transpose", "flip"}:
         raise UsageError(
             f"variable {variable!r} has an unknown key {min(unknown)!r}",
-            hint="the keys are dataset, slice, transpose and flip",
+            hint="the keys are dataset, slice, reshape, transpose and flip",
         )
     return Source(
         dataset=_absolute(entry["dataset"]),
         part=_slices(variable, entry.get("slice", "")),
+        reshape=_axes(variable, entry.get("reshape", [])),
         transpose=_axes(variable, entry.get("transpose", [])),
         flip=_axes(variable, entry.get("flip", [])),
     )
@@ -108,23 +111,43 @@ def _absolute(dataset: str) -> str:
     return f"/{dataset.strip('/')}"
 
 
-def _slices(variable: str, text: Any) -> tuple[slice, ...]:
-    """Parse ``"0:784, :"``: from and to for each axis, as in Python, without a step."""
+def _slices(variable: str, text: Any) -> tuple[slice | int, ...]:
+    """Parse ``"0:784, :"``: for each axis a number, or from and to as in Python, without a step."""
     try:
-        pieces = [piece.split(":") for piece in str(text).split(",")] if text else []
-        if any(len(piece) != 2 for piece in pieces):
-            raise ValueError
-        return tuple(slice(*(int(end) if end.strip() else None for end in piece)) for piece in pieces)
-    except ValueError as error:
+        return tuple(map(_slice, str(text).split(","))) if text or text == 0 else ()
+    except (ValueError, TypeError) as error:
         raise UsageError(
-            f"variable {variable!r} has an invalid slice {text!r}", hint='write slice = "0:784, :"'
+            f"variable {variable!r} has an invalid slice {text!r}",
+            hint='write slice = "0:784, :", or "2" for the third part of the first axis',
         ) from error
+
+
+def _slice(piece: str) -> slice | int:
+    ends = [int(end) if end.strip() else None for end in piece.split(":")]
+    if len(ends) == 1 and ends[0] is not None:
+        return ends[0]
+    if len(ends) != 2:
+        raise ValueError(piece)
+    return slice(*ends)
 
 
 def _axes(variable: str, value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(axis) is int and axis >= 0 for axis in value):
-        raise UsageError(f"variable {variable!r} has invalid axes {value!r}", hint="transpose = [1, 0]")
+        raise UsageError(
+            f"variable {variable!r} has invalid axes {value!r}", hint="a list of numbers: transpose = [1, 0]"
+        )
     return tuple(value)
+
+
+def slice_text(part: Iterable[slice | int]) -> str:
+    """Write what is taken of each axis as a mapping file does."""
+    return ", ".join(map(_piece, part))
+
+
+def _piece(piece: slice | int) -> str:
+    if isinstance(piece, int):
+        return str(piece)
+    return ":".join("" if end is None else str(end) for end in (piece.start, piece.stop))
 
 
 def write_proposal(proposals: Iterable[Proposal], left_over: Iterable[tuple[str, tuple[int, ...]]]) -> str:
@@ -144,10 +167,18 @@ def write_proposal(proposals: Iterable[Proposal], left_over: Iterable[tuple[str,
 
 def _line(proposal: Proposal) -> str:
     variable = json.dumps(proposal.variable)
-    if proposal.dataset is None:
+    if proposal.source is None:
         return f'# {variable} = ""  # {_shape(proposal.shape)}: {proposal.how}'
     remark = proposal.how if proposal.sure else f"guess, {proposal.how}"
-    return f"{variable} = {json.dumps(proposal.dataset)}  # {_shape(proposal.shape)}: {remark}"
+    return f"{variable} = {_source_text(proposal.source)}  # {_shape(proposal.shape)}: {remark}"
+
+
+def _source_text(source: Source) -> str:
+    turns = {"reshape": source.reshape, "transpose": source.transpose, "flip": source.flip}
+    entries = [f"slice = {json.dumps(slice_text(source.part))}"] if source.part else []
+    entries += [f"{key} = {list(axes)}" for key, axes in turns.items() if axes]
+    dataset = json.dumps(source.dataset)
+    return f"{{ {', '.join([f'dataset = {dataset}', *entries])} }}" if entries else dataset
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -16,7 +16,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packager.errors import EngineUnavailableError, ImageNotFoundError, OutputError, UsageError
+from packager.errors import (
+    EngineUnavailableError,
+    ImageNotFoundError,
+    OutputError,
+    UsageError,
+    WeightsOnlyError,
+)
 from packager.progress import Report, info, say, silent, stage
 from packager.values import (
     AS_THE_SOURCE,
@@ -116,6 +122,29 @@ def convert(
     )
 
 
+def suggest_architecture(file: PathLike, *, output: PathLike | None = None) -> str:
+    """Write an architecture to start from: the stack of layers that the shapes in ``file`` chain to.
+
+    It is returned, and written to ``output``. Raises a ModelFileError: a WeightsOnlyError where they do not
+    chain.
+    """
+    from packager.h5 import inspect_file, require_loadable, suggest_spec
+    from packager.mapping import write_mapping
+
+    inspection = inspect_file(Path(file))
+    require_loadable(inspection, architecture=True)
+    _require_no_architecture(inspection)
+    text = suggest_spec(inspection)
+    if text is None:
+        raise WeightsOnlyError(
+            f"the datasets of {os.fspath(file)!r} do not chain into a stack of layers",
+            hint="write the layers that they belong to: --architecture layers.toml, or file.py:function",
+        )
+    if output is not None:
+        write_mapping(Path(output), text)
+    return text
+
+
 def propose_mapping(
     file: PathLike, *, supplied: Supplied, output: PathLike | None = None, report: Report = silent
 ) -> str:
@@ -129,9 +158,8 @@ def propose_mapping(
     from packager.isolation import run_isolated
     from packager.mapping import write_mapping
 
-    inspection, config = admit(Path(file), supplied)
-    if inspection.kind is FileKind.FULL_MODEL:
-        raise UsageError(f"{os.fspath(file)!r} needs no mapping: it holds its architecture")
+    inspection, config = admit(Path(file), supplied, leave_open=True)
+    _require_no_architecture(inspection)
     text = run_isolated(
         conversion.propose_mapping,
         inspection,
@@ -144,6 +172,14 @@ def propose_mapping(
     if output is not None:
         write_mapping(Path(output), text)
     return text
+
+
+def _require_no_architecture(inspection: Inspection) -> None:
+    if inspection.kind is FileKind.FULL_MODEL:
+        raise UsageError(
+            f"{os.fspath(inspection.path)!r} needs no mapping: it holds its architecture",
+            hint="packager convert FILE --name NAME",
+        )
 
 
 def build(

@@ -25,13 +25,15 @@ def map_weights(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Write a mapping of the weights in FILE to an architecture.
+    """Map the weights in FILE to an architecture, or suggest one.
 
-    Lists every variable of the architecture with the dataset that is its best match: by name, then by
-    order of creation, then by shape. What is only a guess is marked so. Check it, and give it to
-    convert as --mapping.
+    Lists every variable of the architecture with the dataset, or the part of one, that is its best match:
+    by name, then by order of creation, then by shape. What is only a guess is marked so. Check it, and
+    give it to convert as --mapping. Without an architecture the stack of layers is suggested that the
+    shapes in FILE chain to; it asks for what they do not tell, such as activations.
 
-    Example: packager map model.weights.h5 --architecture model.py:build -o mapping.toml
+    Example: packager map raw.h5 -o layers.toml, then
+    packager map raw.h5 --architecture layers.toml -o mapping.toml
     """
     supplied = options.parse_supplied(
         architecture=architecture,
@@ -40,5 +42,9 @@ def map_weights(
         custom_objects=custom_objects,
     )
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
-        text = pipeline.propose_mapping(file, supplied=supplied, output=output, report=shown.report)
-        shown.show({"mapping": text}, lambda _: typer.echo(text, nl=False) if output is None else None)
+        if architecture is None:
+            key, text = "architecture", pipeline.suggest_architecture(file, output=output)
+        else:
+            key = "mapping"
+            text = pipeline.propose_mapping(file, supplied=supplied, output=output, report=shown.report)
+        shown.show({key: text}, lambda _: typer.echo(text, nl=False) if output is None else None)

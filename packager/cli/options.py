@@ -68,8 +68,9 @@ Architecture = Annotated[
     typer.Option(
         "--architecture",
         metavar="SPEC",
-        help="What weights belong to: a config (.json, .yaml), file.py:function or module:function (it is "
-        "run, in a process apart, because you name it), or keras.applications:Name.",
+        help="What weights belong to: a config (.json, .yaml), a stack of layers (.toml), file.py:function "
+        "or module:function (it is run, in a process apart, because you name it), or "
+        "keras.applications:Name.",
     ),
 ]
 ArchitectureArg = Annotated[

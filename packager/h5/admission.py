@@ -15,11 +15,14 @@ from packager.h5.inspection import inspect_file, read_model_config
 from packager.values import FileKind, Inspection, Supplied
 
 
-def admit(path: Path, supplied: Supplied) -> tuple[Inspection, Mapping[str, Any] | None]:
+def admit(
+    path: Path, supplied: Supplied, *, leave_open: bool = False
+) -> tuple[Inspection, Mapping[str, Any] | None]:
     """Inspect ``path`` and return it with its architecture, ``None`` where the user's code makes that.
 
     Names of custom objects are taken as supplied here; whether they are is seen where code is imported.
-    Raises UnsafeFileError or WeightsOnlyError.
+    With ``leave_open`` a supplied architecture may leave activations open. Raises UnsafeFileError or
+    WeightsOnlyError.
     """
     inspection = inspect_file(path)
     if supplied.custom_objects:
@@ -34,7 +37,7 @@ def admit(path: Path, supplied: Supplied) -> tuple[Inspection, Mapping[str, Any]
     file = Path(supplied.architecture or "")
     if file.suffix not in CONFIG_SUFFIXES:
         return inspection, None
-    config = read_config_file(file)
+    config = read_config_file(file, leave_open=leave_open)
     custom = custom_classes(config)
     require_safe_config(config, file, custom if supplied.custom_objects else ())
     return dataclasses.replace(inspection, custom_classes=custom), config

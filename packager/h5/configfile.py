@@ -14,17 +14,22 @@ from packager.errors import ModelFileError, UnsafeFileError
 from packager.h5.architecture import written_by_keras3
 from packager.h5.code import code_findings, custom_objects
 from packager.h5.config import Json, parse_config, walk
+from packager.h5.spec import read_spec
 from packager.values import Severity
 
 CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
+"""Of files that hold an architecture: as Keras writes it, or (TOML) as ``packager.h5.spec`` reads it."""
 _LARGEST = 32 * 2**20
 
 
-def read_config_file(path: Path) -> dict[str, Json]:
+def read_config_file(path: Path, *, leave_open: bool = False) -> dict[str, Json]:
     """Return the architecture in a JSON or YAML file, as ``model.to_json()`` or ``to_yaml()`` wrote it.
 
-    Raises ModelFileError where it is none.
+    Or the stack of layers that a TOML file tells, activations left open where that is allowed. Raises
+    ModelFileError or UsageError where it is none.
     """
+    if path.suffix == ".toml":
+        return read_spec(path, leave_open=leave_open)
     try:
         if path.stat().st_size > _LARGEST:
             raise ModelFileError(f"{os.fspath(path)!r} is no architecture: it is larger than 32 MiB")

@@ -31,8 +31,14 @@ def require_loadable(inspection: Inspection, *, architecture: bool = False) -> N
     if inspection.kind is not FileKind.FULL_MODEL and not architecture:
         raise WeightsOnlyError(
             f"{path!r} holds {_WHAT[inspection.kind]} ({_told(inspection)})",
-            hint="supply --architecture model.json or module:function",
+            hint=_hint(inspection, path),
         )
+
+
+def _hint(inspection: Inspection, path: str) -> str:
+    if inspection.kind is FileKind.RAW:
+        return f"packager map {shlex.quote(path)} suggests layers, for --architecture layers.toml"
+    return "supply --architecture model.json or module:function"
 
 
 def _told(inspection: Inspection) -> str:

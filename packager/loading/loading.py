@@ -41,9 +41,8 @@ def load_model(
 def propose_mapping(inspection: Inspection, config: Config | None, supplied: Supplied) -> str:
     """Write a mapping file to start from, for the weights of a file and an architecture."""
     target, _ = _target(inspection, config, supplied, _objects(inspection, config, supplied))
-    proposals, matching = propose(inspection, target, _mapping(supplied))
-    left = [(tensor.name, tensor.shape) for layer in matching.left_over for tensor in layer.tensors]
-    return write_proposal(proposals, left)
+    proposals, left = propose(inspection, target, _mapping(supplied))
+    return write_proposal(proposals, [(tensor.name, tensor.shape) for tensor in left])
 
 
 def _load_full(

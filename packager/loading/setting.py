@@ -14,7 +14,7 @@ from packager.loading.bindings import Named, not_finite, prove_layer
 from packager.loading.matching import Pair, Tensor
 from packager.loading.target import Target
 from packager.loading.theano import flip_kernels
-from packager.mapping import Source, WeightMapping
+from packager.mapping import Source, WeightMapping, slice_text
 from packager.values import Binding
 
 
@@ -78,8 +78,8 @@ class Setting:
                 )
             stored = np.asarray(dataset[()])
             counts = used.setdefault(source.dataset, np.zeros(stored.shape, np.uint8))
-            counts[source.part] += 1
             self._take_source(name, source, stored)
+            counts[source.part] += 1
         for path, counts in used.items():
             if (counts != 1).any():
                 how = "more than once" if (counts > 1).any() else "in part only"
@@ -88,10 +88,12 @@ class Setting:
     def _take_source(self, name: str, source: Source, stored: Any) -> None:
         variable = self._target.variables[name]
         try:
-            array = stored[source.part]
-            array = np.flip(array.transpose(source.transpose) if source.transpose else array, source.flip)
+            array = apply_source(source, stored)
         except (ValueError, IndexError) as error:
-            raise UsageError(f"the mapping of {name!r} does not fit {source.dataset!r}: {error}") from error
+            raise UsageError(
+                f"the mapping of {name!r} does not fit {source.dataset!r} {stored.shape}: {error}",
+                hint="a slice for each axis, then reshape, transpose and flip, in that order",
+            ) from error
         if array.shape != tuple(variable.shape):
             self._problems.append(_shape_problem(name, tuple(variable.shape), source.dataset, array.shape))
             return
@@ -112,18 +114,20 @@ class Setting:
         return np.asarray(self._target.variables[name].numpy())
 
 
+def apply_source(source: Source, stored: Any) -> Any:
+    """Take a variable's numbers out of a dataset's. Raises ValueError or IndexError where they do not fit."""
+    array = stored[source.part]
+    if source.reshape:
+        array = array.reshape(source.reshape)
+    if source.transpose:
+        array = array.transpose(source.transpose)
+    return np.flip(array, source.flip)
+
+
 def _transform(source: Source) -> str:
-    words = []
-    if source.part:
-        cuts = (
-            f"{'' if c.start is None else c.start}:{'' if c.stop is None else c.stop}" for c in source.part
-        )
-        words.append("slice " + ", ".join(cuts))
-    words += [
-        f"{word} {' '.join(map(str, axes))}"
-        for word, axes in (("transpose", source.transpose), ("flip", source.flip))
-        if axes
-    ]
+    words = [f"slice {slice_text(source.part)}"] if source.part else []
+    turns = {"reshape": source.reshape, "transpose": source.transpose, "flip": source.flip}
+    words += [f"{word} {' '.join(map(str, axes))}" for word, axes in turns.items() if axes]
     return " ".join(words) or "copy"
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 import h5py
 
-from packager.loading.matching import Layer, Matching, Tensor, match_layers
+from packager.loading.fitting import fit_raw, is_square, square_problems
+from packager.loading.matching import Layer, Matching, Pair, Tensor, match_layers
 from packager.loading.places import stored_layers
 from packager.loading.problems import raise_problems, unmatched_problems
 from packager.loading.setting import Setting, Turning, in_order
 from packager.loading.target import Target, single_tensor
 from packager.loading.writers import check_writer
-from packager.mapping import Proposal, WeightMapping
+from packager.mapping import Proposal, Source, WeightMapping
 from packager.values import Binding, FileKind, Inspection
 
 
@@ -28,6 +29,8 @@ def set_weights(
     """
     matching = _match(inspection, target, mapping)
     problems = unmatched_problems(matching)
+    if inspection.kind is FileKind.RAW:
+        problems += square_problems(matching.pairs, mapping)
     listed = inspection.kind is FileKind.WEIGHTS
     if listed:
         check_writer(target, inspection.keras_version, backend)
@@ -47,27 +50,60 @@ def set_weights(
 
 def propose(
     inspection: Inspection, target: Target, mapping: WeightMapping
-) -> tuple[list[Proposal], Matching]:
-    """Return the best guess of where every variable comes from, and what was left."""
-    matching = _match(inspection, target, mapping, guess=True)
-    proposals = [
-        Proposal(
+) -> tuple[list[Proposal], list[Tensor]]:
+    """Return the best guess of where every variable comes from, and the datasets that nothing takes."""
+    if inspection.kind is FileKind.RAW:
+        proposals, left = _propose_raw(_match(inspection, target, mapping), inspection, target)
+    else:
+        matching = _match(inspection, target, mapping, guess=True)
+        proposals = [proposal for pair in matching.pairs for proposal in _proposals(pair)]
+        proposals += [_nothing_fits(tensor) for layer in matching.missing for tensor in layer.tensors]
+        left = [tensor for layer in matching.left_over for tensor in layer.tensors]
+    order = {name: number for number, name in enumerate(target.variables)}
+    return sorted(proposals, key=lambda proposal: order[proposal.variable]), left
+
+
+def _proposals(pair: Pair) -> Iterator[Proposal]:
+    for dataset, variable in zip(in_order(pair), pair.built.tensors, strict=False):
+        fits = dataset.shape == variable.shape
+        yield Proposal(
             variable=variable.name,
             shape=variable.shape,
-            dataset=dataset.name if dataset.shape == variable.shape else None,
-            how=f"by {pair.how}" if dataset.shape == variable.shape else f"{dataset.name} has another shape",
+            source=Source(dataset=dataset.name) if fits else None,
+            how=f"by {pair.how}" if fits else f"{dataset.name} has another shape",
             sure=pair.sure,
         )
-        for pair in matching.pairs
-        for dataset, variable in zip(in_order(pair), pair.built.tensors, strict=False)
-    ]
+
+
+def _nothing_fits(tensor: Tensor) -> Proposal:
+    return Proposal(variable=tensor.name, shape=tensor.shape, source=None, how="nothing fits", sure=False)
+
+
+def _propose_raw(
+    matching: Matching, inspection: Inspection, target: Target
+) -> tuple[list[Proposal], list[Tensor]]:
+    """Keep what is sure, and guess at the rest: a square kernel is sure only by its name."""
+    sure = [p for p in matching.pairs if p.how == "name" or not is_square(p.built.shapes[0])]
+    unsure = [pair for pair in matching.pairs if pair not in sure]
+    open_layers = {
+        *matching.missing,
+        *matching.left_over,
+        *(p.built for p in unsure),
+        *(p.stored for p in unsure),
+    }
+    fitted = fit_raw(
+        [layer.tensors[0] for layer in target.layers(FileKind.RAW) if layer in open_layers],
+        [layer.tensors[0] for layer in _stored(inspection) if layer in open_layers],
+        straight=any(len(pair.built.shapes[0]) > 1 for pair in sure),
+    )
+    proposals = [proposal for pair in sure for proposal in _proposals(pair)]
     proposals += [
-        Proposal(variable=tensor.name, shape=tensor.shape, dataset=None, how="nothing fits", sure=False)
-        for layer in matching.missing
-        for tensor in layer.tensors
+        Proposal(
+            variable=fit.variable.name, shape=fit.variable.shape, source=fit.source, how=fit.how, sure=False
+        )
+        for fit in fitted.fits
     ]
-    order = {name: number for number, name in enumerate(target.variables)}
-    return sorted(proposals, key=lambda proposal: order[proposal.variable]), matching
+    return proposals + list(map(_nothing_fits, fitted.variables)), fitted.datasets
 
 
 def _match(

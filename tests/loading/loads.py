@@ -69,6 +69,17 @@ def propose(path: Path, supplied: Supplied, *, report: Report) -> str:
     return propose_mapping(*admit(path, supplied), supplied)
 
 
+def map_and_load(paths: Sequence[Path], given: Sequence[Any], *, report: Report) -> list[Outcome]:
+    """Propose a mapping for each file to the architecture in the ``.toml`` beside it, and load by it."""
+    loads = []
+    for path, question in zip(paths, given, strict=True):
+        architecture = str(path.with_suffix(".toml"))
+        mapping = path.with_suffix(".map")
+        mapping.write_text(propose(path, Supplied(architecture=architecture), report=report))
+        loads.append(Load(path, Supplied(architecture=architecture, mapping=mapping), question))
+    return load_all(loads, report=report)
+
+
 def in_child(function: Callable[..., Any], *arguments: Any, environment: dict[str, str] | None = None) -> Any:
     """Call a function of these tests in a child, where user code is imported."""
     return run_isolated(

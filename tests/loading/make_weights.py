@@ -64,6 +64,7 @@ if library == "tf_keras":
     path = save("theano", randomized(architectures.pictures()))
     edit_kernels(path, lambda kernel: kernel[::-1, ::-1], backend="theano")
 else:
+    keras.utils.clear_session()  # layers are numbered from the start again
     model = randomized(architectures.stack())
     path = save("raw", model)
     kernel, bias, *normalization, last_kernel, last_bias = model.get_weights()
