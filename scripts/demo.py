@@ -54,13 +54,6 @@ def main() -> int:
     return code or show_predictions()
 
 
-TRAINING_ENVIRONMENT = {
-    "PACKAGER_DEMO_TRAIN": "1",
-    "KERAS_BACKEND": "tensorflow",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-}
-
-
 def train(path: Path) -> None:
     """Train a small convolutional network on scikit-learn's digits: 1797 images of 8 x 8 pixels."""
     import keras
@@ -73,6 +66,7 @@ def train(path: Path) -> None:
     model = keras.Sequential(
         [
             layers.Input((8, 8, 1), name="image"),
+            layers.Rescaling(1 / 16),
             layers.Conv2D(16, 3, activation="relu"),
             layers.BatchNormalization(),
             layers.Conv2D(32, 3, activation="relu"),
@@ -92,11 +86,11 @@ def train(path: Path) -> None:
 
 
 def digits() -> tuple[Any, Any]:
-    """Return images, shape (1797, 8, 8, 1) in [0, 1], and their labels."""
+    """Return images, shape (1797, 8, 8, 1) of ink from 0 to 16, and their labels."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
-    return (data.images / 16.0).astype(np.float32)[..., np.newaxis], data.target
+    return data.images.astype(np.float32)[..., np.newaxis], data.target
 
 
 def show_predictions() -> int:
@@ -141,7 +135,7 @@ def show_table(images: Any, labels: Sequence[int], predictions: Sequence[Sequenc
 
 def drawing(image: Any) -> str:
     """Draw 8 x 8 pixels in four lines of eight characters, two pixels above each other in each."""
-    ink = image[..., 0] > 0.4
+    ink = image[..., 0] > 6
     blocks = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
     rows = zip(ink[0::2], ink[1::2], strict=True)
     return "\n".join("".join(blocks[int(a), int(b)] for a, b in zip(*row, strict=True)) for row in rows)
