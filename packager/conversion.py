@@ -100,7 +100,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     ).all()
     given = () if options.samples is None else read_requests(options.samples, endpoints[0].inputs)
     samples = record_samples(endpoints, given, report=report)
-    signatures = export(endpoints, request.work, report=report)
+    exported = export(endpoints, request.work, report=report)
     say(report, "comparing the SavedModel with its source")
     parity = measure_parity(request.work, samples)
     classes = [layer.class_name for layer in request.inspection.layers]
@@ -109,7 +109,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         source_sha256=request.source_sha256,
         tensorflow=tf.__version__,
         loader=model.loader,
-        signatures=signatures,
+        signatures=exported.signatures,
         samples=samples,
     )
     with writing(request.work):
@@ -120,9 +120,13 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     return ConversionResult(
         loader=model.loader,
         tensorflow=tf.__version__,
-        signatures=signatures,
+        signatures=exported.signatures,
         bindings=model.bindings,
         parameters=model.parameters,
         parity=parity,
-        warnings=(*model.warnings, *unscaled_images(inputs, request.declaration, classes)),
+        warnings=(
+            *model.warnings,
+            *exported.warnings,
+            *unscaled_images(inputs, request.declaration, classes),
+        ),
     )

@@ -1,4 +1,4 @@
-"""Which variable comes from which dataset, proven by comparing the two after loading.
+"""Which variable comes from which dataset: known where it is bound to it, else proven by comparing numbers.
 
 The layout (root attribute ``layer_names``, per layer group ``weight_names``, matched with the model's
 layers by order) is that of Keras' legacy HDF5 format; Keras 1, 2 and 3 write it.
@@ -6,14 +6,16 @@ layers by order) is that of Keras' legacy HDF5 format; Keras 1, 2 and 3 write it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
 
 from packager.errors import ModelLoadError
+from packager.loading.deferred import set_variable, stored_array
 from packager.loading.transforms import Array, find_block, find_transform
+from packager.stored import StoredArray, array_of
 from packager.values import Binding
 
 Variable = Any
@@ -21,6 +23,31 @@ Variable = Any
 
 Named = tuple[str, Array]
 """A dataset by its path, or a variable by its name, with its numbers."""
+
+Stored = Array | StoredArray
+"""A dataset's numbers, or what stands for many of them."""
+
+Convert = Callable[[str, list[Stored]], Sequence[Stored]]
+"""A layer's name and what the file holds for it → what its variables are to hold."""
+
+
+def set_layers(
+    weights: h5py.Group,
+    layers: Sequence[tuple[str, Sequence[Variable]]],
+    top_level: Sequence[Variable],
+    convert: Convert = lambda _, arrays: arrays,
+) -> None:
+    """Set every variable from the file. Raises ModelLoadError where they do not fit one another."""
+    for layer, variables, datasets in layer_pairs(weights, layers, top_level):
+        arrays = convert(layer, [array_of(dataset) for dataset in datasets])
+        shapes, found = [tuple(v.shape) for v in variables], [tuple(a.shape) for a in arrays]
+        if shapes != found:
+            raise ModelLoadError(
+                f"layer {layer!r} has weights of shapes {shapes}, the file holds {found}",
+                hint="packager inspect FILE shows what the file holds",
+            )
+        for variable, array in zip(variables, arrays, strict=True):
+            set_variable(variable, array)
 
 
 def prove_bindings(
@@ -35,36 +62,62 @@ def prove_bindings(
     bindings: list[Binding] = []
     warnings: list[str] = []
     for layer, variables, datasets in layer_pairs(weights, layers, top_level):
-        stored = [(str(dataset.name), np.asarray(dataset[()])) for dataset in datasets]
-        bindings += prove_layer(layer, [(variable_name(v), np.asarray(v.numpy())) for v in variables], stored)
-        warnings += not_finite(stored)
+        named = [(variable_name(variable), variable) for variable in variables]
+        of_layer, read = prove_layer(layer, named, [(str(d.name), array_of(d)) for d in datasets])
+        bindings += of_layer
+        warnings += not_finite(read)
     return tuple(bindings), tuple(warnings)
 
 
-def prove_layer(layer: str, variables: Sequence[Named], datasets: Sequence[Named]) -> list[Binding]:
+def prove_layer(
+    layer: str, variables: Sequence[tuple[str, Variable]], datasets: Sequence[tuple[str, Stored]]
+) -> tuple[list[Binding], list[Named]]:
     """Find for each variable of a layer the dataset, or the datasets side by side, that it was made of.
 
-    Raises ModelLoadError where a dataset or a variable is left over.
+    Returns the datasets that were read for it as well. Raises ModelLoadError where a dataset or a variable
+    is left over.
     """
-    left = list(datasets)
-    bindings: list[Binding] = []
-    for name, loaded in variables:
-        found = _whole(name, loaded, left) or _blocks(name, loaded, left)
-        if not found:
-            raise ModelLoadError(
-                f"variable {name!r} {loaded.shape} of layer {layer!r} holds the numbers of none of "
-                f"{', '.join(f'{path!r} {array.shape}' for path, array in left) or 'the datasets left'}",
-                hint="a fault of the loader: please report the file's layer classes and Keras version",
-            )
-        taken = {binding.dataset for binding in found}
-        left = [(path, array) for path, array in left if path not in taken]
+    paths = [path for path, _ in datasets]
+    known = [_bound(name, variable, paths) for name, variable in variables]
+    taken = {bound.dataset for bound in known if bound}
+    read = [(path, np.asarray(array)) for path, array in datasets if path not in taken]
+    left, bindings = list(read), []
+    for (name, variable), bound in zip(variables, known, strict=True):
+        found = [bound] if bound else _proven(layer, name, np.asarray(variable.numpy()), left)
+        used = {binding.dataset for binding in found}
+        left = [(path, array) for path, array in left if path not in used]
         bindings += found
     if left:
         raise ModelLoadError(
             f"layer {layer!r} has {len(variables)} weights, the file holds {len(datasets)} for it",
             hint="packager inspect FILE shows what the file holds",
         )
-    return bindings
+    return bindings, read
+
+
+def _bound(name: str, variable: Variable, datasets: Collection[str]) -> Binding | None:
+    """Tell of a variable that is bound to one of ``datasets``, for which nothing has to be read."""
+    stored = stored_array(variable)
+    if stored is None or stored.dataset not in datasets:  # a shared one may be bound to another layer's
+        return None
+    return Binding(
+        variable=name,
+        shape=stored.shape,
+        dtype=str(stored.dtype),
+        dataset=stored.dataset,
+        transform=stored.transform,
+    )
+
+
+def _proven(layer: str, name: str, loaded: Array, left: Sequence[Named]) -> list[Binding]:
+    found = _whole(name, loaded, left) or _blocks(name, loaded, left)
+    if not found:
+        raise ModelLoadError(
+            f"variable {name!r} {loaded.shape} of layer {layer!r} holds the numbers of none of "
+            f"{', '.join(f'{path!r} {array.shape}' for path, array in left) or 'the datasets left'}",
+            hint="a fault of the loader: please report the file's layer classes and Keras version",
+        )
+    return found
 
 
 def _whole(name: str, loaded: Array, left: Sequence[Named]) -> list[Binding]:
@@ -145,8 +198,9 @@ def _names(group: h5py.Group, attribute: str) -> list[str]:
 
 def not_finite(stored: Sequence[Named]) -> list[str]:
     """Return a warning for each dataset that holds NaN or infinity."""
-    return [
-        f"weights {path} hold NaN or infinity"
-        for path, array in stored
-        if array.dtype.kind in "fc" and not np.isfinite(array).all()
-    ]
+    return [f"weights {path} hold NaN or infinity" for path, array in stored if not is_finite(array)]
+
+
+def is_finite(array: Array) -> bool:
+    """Tell whether no number is NaN or infinity; whole numbers, flags and text are none."""
+    return array.dtype.kind in "biuOSU" or bool(np.isfinite(array).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,9 +15,9 @@ from tf_keras.src.saving import saving_lib, serialization_lib
 from tf_keras.src.saving.legacy import hdf5_format, model_config
 from tf_keras.src.saving.legacy.saved_model import json_utils
 
-from packager.errors import ModelLoadError
-from packager.loading.bindings import layer_pairs, prove_bindings
+from packager.loading.bindings import Convert, prove_bindings, set_layers
 from packager.loading.channels import compute_channels_last
+from packager.loading.deferred import deferred_variables, hold
 from packager.loading.failures import loader_failures
 from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.keras1 import upgrade
@@ -50,12 +51,12 @@ def load(
     with loader_failures(name()), h5py.File(path, "r") as file:
         model = build(valid_config, objects)
         weights = file["model_weights"]
-        hdf5_format.load_weights_from_hdf5_group(weights, model)
+        order = [(layer.name, variables) for layer, variables in legacy_order(model)]
+        set_layers(weights, order, top_level(model), _converter(model, _version(weights)))
         if backend == "theano":
             flip_kernels(model)
-        bindings, warnings = prove_bindings(
-            weights, [(layer.name, variables) for layer, variables in legacy_order(model)], top_level(model)
-        )
+        finalize(model)
+        bindings, warnings = prove_bindings(weights, order, top_level(model))
     return loaded(model, bindings, warnings, published)
 
 
@@ -74,11 +75,10 @@ def load_keras1(
         require_backend(model, version, backend)
         weights = file["model_weights"]
         order = [(layer.name, variables) for layer, variables in legacy_order(model)]
-        for layer, variables, datasets in layer_pairs(weights, order, top_level(model)):
-            arrays = [dataset[()] for dataset in datasets]
-            set_variables(layer, variables, convert_weights(model.get_layer(layer), arrays, version="1"))
+        set_layers(weights, order, top_level(model), _converter(model, "1"))
         if backend == "theano":
             flip_kernels(model)
+        finalize(model)
         bindings, warnings = prove_bindings(weights, order, top_level(model))
     return loaded(model, bindings, warnings, published)
 
@@ -86,7 +86,7 @@ def load_keras1(
 def build(config: Mapping[str, Any], objects: Mapping[str, Any]) -> tf_keras.Model:
     """Build the architecture in safe mode, which tf_keras itself never switches on for HDF5."""
     scope = tf_keras.utils.custom_object_scope(dict(objects))
-    with serialization_lib.SafeModeScope(True), scope:
+    with serialization_lib.SafeModeScope(True), scope, deferred_building():
         return model_config.model_from_config(json_utils.decode(json.dumps(config)))
 
 
@@ -100,6 +100,7 @@ def loaded(
     compute_channels_last(model)
     return LoadedModel(
         call=_caller(model),
+        hold=lambda: hold(model.variables),
         inputs=describe_inputs(model, [published.get(name, name) for name in model.input_names]),
         outputs=describe_outputs(model, [published.get(name, name) for name in model.output_names]),
         bindings=bindings,
@@ -109,16 +110,31 @@ def loaded(
     )
 
 
-def set_variables(layer: str, variables: Sequence[Any], arrays: Sequence[Any]) -> None:
-    """Set a layer's variables, or raise ModelLoadError where they are others."""
-    shapes, stored = [tuple(v.shape) for v in variables], [a.shape for a in arrays]
-    if shapes != stored:
-        raise ModelLoadError(
-            f"layer {layer!r} has weights of shapes {shapes}, the file holds {stored}",
-            hint="packager inspect FILE shows what the file holds",
-        )
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
+def deferred_building() -> contextlib.AbstractContextManager[None]:
+    """Leave the large variables of what is built inside without numbers."""
+    return deferred_variables()
+
+
+def finalize(model: tf_keras.Model) -> None:
+    """Let layers compute what follows from their weights, as Normalization does."""
+    for layer in model._flatten_layers():
+        layer.finalize_state()
+
+
+def _version(weights: h5py.Group) -> str:
+    """Return the version of the Keras that kept the weights; Keras 1 told none."""
+    version = weights.attrs.get("keras_version", "1")
+    return version.decode() if isinstance(version, bytes) else str(version)
+
+
+def _converter(model: tf_keras.Model, version: str) -> Convert:
+    """Return what turns the weights of a layer, which goes by its name, into those of today."""
+    layers = {layer.name: layer for layer in model.layers}
+
+    def convert(name: str, arrays: list[Any]) -> list[Any]:
+        return convert_weights(layers[name], arrays, version=version) if name in layers else arrays
+
+    return convert
 
 
 def legacy_order(model: tf_keras.Model) -> list[tuple[Any, list[Any]]]:

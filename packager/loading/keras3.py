@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
-from keras.src.legacy.saving import json_utils, legacy_h5_format, saving_options, saving_utils
+from keras.src.backend import Variable
+from keras.src.legacy.saving import json_utils, saving_options, saving_utils
 from keras.src.saving import saving_lib, serialization_lib
 
-from packager.loading.bindings import prove_bindings
+from packager.loading.bindings import prove_bindings, set_layers
+from packager.loading.deferred import Initial, deferred_variables, hold
 from packager.loading.failures import loader_failures
 from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.model import LoadedModel
@@ -37,10 +40,10 @@ def load(path: Path, config: Mapping[str, Any], *, objects: Mapping[str, Any] = 
     with loader_failures(name()), h5py.File(path, "r") as file:
         model = build(valid_config, objects)
         weights = file["model_weights"]
-        legacy_h5_format.load_weights_from_hdf5_group(weights, model)
-        bindings, warnings = prove_bindings(
-            weights, [(layer.name, variables) for layer, variables in legacy_order(model)], top_level(model)
-        )
+        order = [(layer.name, variables) for layer, variables in legacy_order(model)]
+        set_layers(weights, order, top_level(model))
+        finalize(model)
+        bindings, warnings = prove_bindings(weights, order, top_level(model))
     return loaded(model, bindings, warnings, published)
 
 
@@ -50,8 +53,35 @@ def build(config: Mapping[str, Any], objects: Mapping[str, Any]) -> keras.Model:
         saving_options.keras_option_scope(use_legacy_config=True),
         serialization_lib.SafeModeScope(True),
     )
-    with legacy, safe, keras.saving.custom_object_scope(dict(objects)):
+    with legacy, safe, keras.saving.custom_object_scope(dict(objects)), deferred_building():
         return saving_utils.model_from_config(json_utils.decode(json.dumps(config)))
+
+
+@contextmanager
+def deferred_building() -> Iterator[None]:
+    """Leave the large variables of what is built inside without numbers.
+
+    Keras 3 asks TensorFlow for a variable without telling it the shape; an initialiser that tells it is
+    handed on instead.
+    """
+
+    def initialize(self: Any, initializer: Any) -> None:
+        self._initialize(Initial(initializer, self._shape, self._dtype))
+
+    original = Variable._initialize_with_initializer
+    Variable._initialize_with_initializer = initialize
+    try:
+        with deferred_variables():
+            yield
+    finally:
+        Variable._initialize_with_initializer = original
+
+
+def finalize(model: keras.Model) -> None:
+    """Let layers compute what follows from their weights, as Normalization does."""
+    for layer in model._flatten_layers(include_self=False):
+        if layer.variables and hasattr(layer, "finalize_state"):
+            layer.finalize_state()
 
 
 def loaded(
@@ -63,6 +93,7 @@ def loaded(
     """Describe a model whose weights are set; ``published`` are names given back to layers."""
     return LoadedModel(
         call=_caller(model),
+        hold=lambda: hold(model.variables),
         inputs=describe_inputs(model, _names(model.inputs, published)),
         outputs=describe_outputs(model, _names(model.outputs, published)),
         bindings=bindings,

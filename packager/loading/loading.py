@@ -81,7 +81,8 @@ def _target(
     if config is None:
         if supplied.architecture is None:
             raise UsageError("these weights need an architecture", hint="--architecture module:function")
-        model = call_architecture(supplied.architecture, dict(supplied.arguments), keras3=generation == 3)
+        with _library(generation).deferred_building():
+            model = call_architecture(supplied.architecture, dict(supplied.arguments), keras3=generation == 3)
         library = _library(3 if written_for_keras3(model) else 2)
         return Target.of(model, library), {}
     library = _library(generation)

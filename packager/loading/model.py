@@ -24,6 +24,8 @@ class LoadedModel:
 
     call: Callable[[Sequence[Any]], Sequence[Any]]
     """Inputs in order → outputs in order, in inference mode; takes and returns TensorFlow tensors."""
+    hold: Callable[[], None]
+    """Reads weights that are still in the file only, and keeps them in memory."""
     inputs: tuple[ModelInput, ...]
     outputs: tuple[TensorSpec, ...]
     bindings: tuple[Binding, ...]

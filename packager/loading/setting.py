@@ -10,11 +10,13 @@ import h5py
 import numpy as np
 
 from packager.errors import UsageError
-from packager.loading.bindings import Named, not_finite, prove_layer
+from packager.loading.bindings import not_finite, prove_layer
+from packager.loading.deferred import set_variable
 from packager.loading.matching import Pair, Tensor
 from packager.loading.target import Target
 from packager.loading.theano import flip_kernels
 from packager.mapping import Source, WeightMapping, slice_text
+from packager.stored import array_of, numbers
 from packager.values import Binding
 
 
@@ -48,7 +50,7 @@ class Setting:
 
     def take_pair(self, file: h5py.File, pair: Pair) -> None:
         """Set a layer's variables from the datasets it was matched with."""
-        stored = [(tensor.name, np.asarray(file[tensor.name][()])) for tensor in in_order(pair)]
+        stored = [(tensor.name, array_of(file[tensor.name])) for tensor in in_order(pair)]
         arrays = [array for _, array in stored]
         if self._turn:
             arrays = self._turn.convert(pair.built.name, arrays)
@@ -57,13 +59,13 @@ class Setting:
         if misfits:
             return
         for tensor, array in zip(pair.built.tensors, arrays, strict=True):
-            self._target.variables[tensor.name].assign(array)
+            set_variable(self._target.variables[tensor.name], array)
         if self._turn:
             self._turn.flip(pair.built.name)
-        variables = [(tensor.name, self._values(tensor.name)) for tensor in pair.built.tensors]
-        bound = prove_layer(pair.built.name, variables, stored)
+        variables = [(tensor.name, self._target.variables[tensor.name]) for tensor in pair.built.tensors]
+        bound, read = prove_layer(pair.built.name, variables, stored)
         self.bindings += [replace(binding, matched=pair.how) for binding in bound]
-        self.warnings += not_finite(stored)
+        self.warnings += not_finite(read)
 
     def take_mapped(self, file: h5py.File, mapping: WeightMapping) -> None:
         """Set the variables that the mapping file names, and see that it uses each number once."""
@@ -76,7 +78,7 @@ class Setting:
                     f"{'dataset' if name in self._target.variables else 'variable'}",
                     hint="packager map FILE --architecture … lists both",
                 )
-            stored = np.asarray(dataset[()])
+            stored = numbers(dataset)
             counts = used.setdefault(source.dataset, np.zeros(stored.shape, np.uint8))
             self._take_source(name, source, stored)
             counts[source.part] += 1
@@ -131,7 +133,7 @@ def _transform(source: Source) -> str:
     return " ".join(words) or "copy"
 
 
-def _misfits(pair: Pair, stored: Sequence[Named], arrays: Sequence[Any]) -> Iterator[str]:
+def _misfits(pair: Pair, stored: Sequence[tuple[str, Any]], arrays: Sequence[Any]) -> Iterator[str]:
     tensors = pair.built.tensors
     if len(arrays) != len(tensors):
         yield (

@@ -6,9 +6,12 @@ TensorFlow"). Keras 2 turned these layers; tf_keras does not.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
+
+from packager.loading.deferred import set_variable, stored_array
 
 _KERNELS = {"Conv1D": 1, "Conv2D": 1, "Conv3D": 1, "Conv2DTranspose": 1, "ConvLSTM2D": 2}
 """Layer classes, with how many of their first weights are kernels."""
@@ -23,5 +26,11 @@ def flip_kernels(model: Any) -> None:
     """Turn the kernels of all convolutions in ``model``, nested ones included."""
     for layer in model._flatten_layers():
         for kernel in layer.weights[: _KERNELS.get(type(layer).__name__, 0)]:
-            values = np.asarray(kernel.numpy())
-            kernel.assign(np.flip(values, tuple(range(values.ndim - 2))))
+            axes = tuple(range(len(kernel.shape) - 2))
+            stored = stored_array(kernel)
+            if stored is not None and stored.turn is None:
+                turn = functools.partial(np.flip, axis=axes)
+                words = f"flip {' '.join(map(str, axes))}"
+                set_variable(kernel, stored.turned(turn, shape=stored.shape, transform=words))
+            else:
+                kernel.assign(np.flip(np.asarray(kernel.numpy()), axes))

@@ -44,6 +44,7 @@ def set_weights(
         for pair in matching.pairs:
             work.take_pair(file, pair)
     raise_problems(problems)
+    target.library.finalize(target.model)
     order = {name: number for number, name in enumerate(target.variables)}
     return tuple(sorted(work.bindings, key=lambda b: order[b.variable])), tuple(work.warnings)
 

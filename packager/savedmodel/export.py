@@ -6,11 +6,13 @@ import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.saved_model.save import save_and_return_nodes
 
 from packager.contract import Sample
 from packager.errors import ExportError, ParityError
@@ -18,6 +20,7 @@ from packager.progress import Report, say, silent
 from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish, traced_names
 from packager.savedmodel.samples import BATCHES, random_requests
+from packager.savedmodel.variables import checkpoint_tensors, write_variables
 from packager.savedmodel.versions import output_error
 from packager.values import Endpoint, Signature, TensorSpec
 
@@ -25,8 +28,17 @@ TOLERANCE = 1e-5
 """Largest difference allowed between the source's and the SavedModel's answer, absolute and relative."""
 
 
-def export(endpoints: Sequence[Endpoint], folder: Path, *, report: Report = silent) -> tuple[Signature, ...]:
-    """Write the SavedModel of ``endpoints`` into the empty ``folder``; return its signatures, as traced.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written."""
+
+    signatures: tuple[Signature, ...]
+    """As traced."""
+    warnings: tuple[str, ...]
+
+
+def export(endpoints: Sequence[Endpoint], folder: Path, *, report: Report = silent) -> Exported:
+    """Write the SavedModel of ``endpoints`` into the empty ``folder``.
 
     Each graph is traced once, in inference mode. Only what they read is saved: no optimizer, no metrics.
     """
@@ -41,7 +53,8 @@ def export(endpoints: Sequence[Endpoint], folder: Path, *, report: Report = sile
     say(report, "writing the SavedModel")
     try:
         with writing(folder):
-            tf.saved_model.save(module, str(folder), signatures=functions)
+            save_and_return_nodes(module, str(folder), functions, experimental_skip_checkpoint=True)
+            warnings = write_variables(checkpoint_tensors(module), folder, report=report)
     except (ValueError, AssertionError, tf.errors.OpError) as error:
         raise ExportError(
             f"tensorflow cannot save the model: {' '.join(str(error).split())[:300]}",
@@ -49,7 +62,9 @@ def export(endpoints: Sequence[Endpoint], folder: Path, *, report: Report = sile
         ) from error
     publish(folder, endpoints, names)
     make_canonical(folder)
-    return tuple(_signature(end, functions[end.key]) for end in endpoints)
+    return Exported(
+        signatures=tuple(_signature(end, functions[end.key]) for end in endpoints), warnings=warnings
+    )
 
 
 @contextmanager

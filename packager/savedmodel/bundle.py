@@ -1,0 +1,97 @@
+"""A checkpoint's files, ``variables.index`` and ``variables.data-00000-of-00001``, written as a stream.
+
+The format is that of tensorflow/core/util/tensor_bundle: the bytes of the tensors one after the other, and
+a table that tells of each its type, shape, place and checksum. TensorFlow's own writer takes tensors that
+are whole in memory; the bytes it writes are these.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import google_crc32c
+import numpy as np
+
+from packager.savedmodel.table import masked, table_bytes, varint
+
+STRING = 7
+"""Number of the type that holds text (tensorflow/core/framework/types.proto)."""
+
+Buffer = bytes | bytearray | memoryview
+
+_HEADER = b"\x08\x01\x1a\x02\x08\x01"  # BundleHeaderProto: one shard, little-endian, version 1
+
+
+class BundleWriter:
+    """Writes tensors in the order in which they come; use it as a context, which completes the files."""
+
+    def __init__(self, prefix: Path) -> None:
+        """Begin ``<prefix>.index`` and ``<prefix>.data-00000-of-00001``."""
+        self._index = prefix.with_name(f"{prefix.name}.index")
+        self._data = prefix.with_name(f"{prefix.name}.data-00000-of-00001").open("wb", buffering=0)
+        self._offset = 0
+        self._entries: dict[bytes, bytes] = {b"": _HEADER}
+
+    def __enter__(self) -> BundleWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._data:
+            if kind is None:
+                self._index.write_bytes(table_bytes(sorted(self._entries.items())))
+
+    def add(self, key: str, *, dtype: int, shape: Sequence[int], blocks: Iterable[Buffer]) -> None:
+        """Write a tensor of numbers, whose bytes are ``blocks``; ``dtype`` is TensorFlow's number of it."""
+        begin, crc = self._offset, 0
+        for block in blocks:
+            crc = google_crc32c.extend(crc, np.frombuffer(block, np.uint8))  # it takes no memoryview
+            self._write(block)
+        self._enter(key, dtype, shape, begin, crc)
+
+    def add_strings(self, key: str, shape: Sequence[int], values: Sequence[bytes]) -> None:
+        """Write a tensor of text: the lengths, a checksum of theirs, then the values."""
+        begin, crc = self._offset, 0
+        for value in values:  # the checksum is of lengths as they are in memory, not as they are written
+            crc = google_crc32c.extend(crc, struct.pack("<I" if len(value) < 2**32 else "<Q", len(value)))
+        checksum = struct.pack("<I", masked(crc))
+        self._write(b"".join(varint(len(value)) for value in values) + checksum)
+        crc = google_crc32c.extend(crc, checksum)
+        for value in values:
+            crc = google_crc32c.extend(crc, value)
+            self._write(value)
+        self._enter(key, STRING, shape, begin, crc)
+
+    def _write(self, block: Buffer) -> None:
+        rest = memoryview(block).cast("B")
+        self._offset += len(rest)
+        while rest:  # write(2) may take less than it is given
+            rest = rest[self._data.write(rest) :]
+
+    def _enter(self, key: str, dtype: int, shape: Sequence[int], begin: int, crc: int) -> None:
+        name = key.encode()
+        if name in self._entries:
+            raise ValueError(f"two tensors of the name {key!r}")
+        self._entries[name] = _entry(dtype, shape, begin, self._offset - begin, masked(crc))
+
+
+def _entry(dtype: int, shape: Sequence[int], offset: int, size: int, crc: int) -> bytes:
+    """Serialise a BundleEntryProto (tensorflow/core/protobuf/tensor_bundle.proto)."""
+    sizes = (_number(1, length) for length in shape)
+    dimensions = b"".join(b"\x12" + varint(len(size)) + size for size in sizes)
+    return (
+        _number(1, dtype)
+        + (b"\x12" + varint(len(dimensions)) + dimensions)
+        + _number(4, offset)
+        + _number(5, size)
+        + (b"\x35" + struct.pack("<I", crc) if crc else b"")
+    )
+
+
+def _number(field: int, value: int) -> bytes:
+    """Serialise a whole number; protobuf leaves out zeros."""
+    return bytes([field << 3]) + varint(value) if value else b""
