@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,12 +12,12 @@ import numpy as np
 
 from packager.errors import UsageError
 from packager.loading.bindings import not_finite, prove_layer
-from packager.loading.deferred import set_variable
+from packager.loading.deferred import set_variable, unwrapped
 from packager.loading.matching import Pair, Tensor
 from packager.loading.target import Target
 from packager.loading.theano import flip_kernels
 from packager.mapping import Source, WeightMapping, slice_text
-from packager.stored import array_of, numbers
+from packager.stored import StoredArray, array_of
 from packager.values import Binding
 
 
@@ -78,7 +79,7 @@ class Setting:
                     f"{'dataset' if name in self._target.variables else 'variable'}",
                     hint="packager map FILE --architecture … lists both",
                 )
-            stored = numbers(dataset)
+            stored = array_of(dataset)
             counts = used.setdefault(source.dataset, np.zeros(stored.shape, np.uint8))
             self._take_source(name, source, stored)
             counts[source.part] += 1
@@ -90,7 +91,7 @@ class Setting:
     def _take_source(self, name: str, source: Source, stored: Any) -> None:
         variable = self._target.variables[name]
         try:
-            array = apply_source(source, stored)
+            array = _taken(source, stored)
         except (ValueError, IndexError) as error:
             raise UsageError(
                 f"the mapping of {name!r} does not fit {source.dataset!r} {stored.shape}: {error}",
@@ -99,21 +100,29 @@ class Setting:
         if array.shape != tuple(variable.shape):
             self._problems.append(_shape_problem(name, tuple(variable.shape), source.dataset, array.shape))
             return
-        variable.assign(array)
+        set_variable(variable, array)
         self.bindings.append(
             Binding(
                 variable=name,
                 shape=array.shape,
-                dtype=str(self._values(name).dtype),
+                dtype=str(unwrapped(variable).dtype.name),
                 dataset=source.dataset,
                 transform=_transform(source),
                 matched="mapping",
             )
         )
-        self.warnings += not_finite([(source.dataset, array)])
+        if not isinstance(array, StoredArray):  # those are looked at when they are read
+            self.warnings += not_finite([(source.dataset, array)])
 
-    def _values(self, name: str) -> Any:
-        return np.asarray(self._target.variables[name].numpy())
+
+def _taken(source: Source, stored: Any) -> Any:
+    """Take a variable's numbers, or what stands for them."""
+    if not isinstance(stored, StoredArray):
+        return apply_source(source, stored)
+    shape = apply_source(source, np.empty(stored.shape, np.uint8)).shape
+    if (words := _transform(source)) == "copy":
+        return stored
+    return stored.turned(functools.partial(apply_source, source), shape=shape, transform=words)
 
 
 def apply_source(source: Source, stored: Any) -> Any:
