@@ -80,7 +80,7 @@ def convert(
     put in place. Raises a ModelFileError or an ExportError; then nothing is left behind.
     """
     from packager.conversion import ConversionRequest, convert_inspected, environment
-    from packager.h5 import admit
+    from packager.h5 import admit, unsafe_lambdas
     from packager.isolation import run_isolated
     from packager.savedmodel import new_version
     from packager.signatures import Declaration, read_declaration
@@ -107,6 +107,7 @@ def convert(
         )
         result = run_isolated(convert_inspected, request, report=report, environment=environment(inspection))
         servable = slot.publish()
+    ran = unsafe_lambdas(inspection)
     return Conversion(
         servable=servable,
         source=inspection.path,
@@ -117,8 +118,9 @@ def convert(
         signatures=result.signatures,
         bindings=result.bindings,
         parameters=result.parameters,
+        unsafe_lambdas=ran,
         parity=result.parity,
-        warnings=result.warnings,
+        warnings=(*(f"layer {layer!r}: bytecode from the file was run" for layer in ran), *result.warnings),
     )
 
 

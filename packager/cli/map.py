@@ -18,6 +18,7 @@ def map_weights(
     architecture_arg: options.ArchitectureArg = None,
     mapping: options.Mapping = None,
     custom_objects: options.CustomObjects = None,
+    lambdas: options.Lambdas = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it into this file.")
     ] = None,
@@ -40,6 +41,7 @@ def map_weights(
         architecture_arg=architecture_arg,
         mapping=mapping,
         custom_objects=custom_objects,
+        lambdas=lambdas,
     )
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
         if architecture is None:

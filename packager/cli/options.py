@@ -94,6 +94,23 @@ CustomObjects = Annotated[
         "because you name it. Repeatable.",
     ),
 ]
+Lambdas = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lambda",
+        metavar="LAYER=FUNCTION",
+        help="file.py:function or module:function to take in place of the bytecode in a Lambda layer; run, "
+        "in a process apart, because you name it. Repeatable.",
+    ),
+]
+AllowUnsafeLambda = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unsafe-lambda",
+        help="Run bytecode in FILE that this Python can run, in a process apart: only for files of people "
+        "you trust. The release record tells of it.",
+    ),
+]
 Keras1Backend = Annotated[
     str | None,
     typer.Option(
@@ -134,15 +151,13 @@ Tolerance = Annotated[
 ]
 
 
-def parse_renames(pairs: Sequence[str] | None, option: str) -> dict[str, str]:
+def parse_renames(pairs: Sequence[str] | None, option: str, example: str = "input_1=image") -> dict[str, str]:
     """Parse ``old=new`` arguments of ``option``, or raise UsageError."""
     names: dict[str, str] = {}
     for pair in pairs or ():
         old, equals, new = pair.partition("=")
         if not (old and equals and new):
-            raise UsageError(
-                f"invalid {option} {pair!r}", hint=f"{option} OLD=NEW, for instance {option} input_1=image"
-            )
+            raise UsageError(f"invalid {option} {pair!r}", hint=f"for instance {option} {example}")
         names[old] = new
     return names
 
@@ -160,6 +175,8 @@ def parse_supplied(
     architecture_arg: Sequence[str] | None = None,
     mapping: Path | None = None,
     custom_objects: Sequence[str] | None = None,
+    lambdas: Sequence[str] | None = None,
+    allow_unsafe_lambda: bool = False,
     keras1_backend: str | None = None,
 ) -> Supplied:
     """Parse what the user brings along for a file, or raise UsageError."""
@@ -175,6 +192,8 @@ def parse_supplied(
         ),
         mapping=mapping,
         custom_objects=tuple(custom_objects or ()),
+        lambdas=tuple(parse_renames(lambdas, "--lambda", "lambda_1=file.py:function").items()),
+        allow_unsafe_lambda=allow_unsafe_lambda,
         keras1_backend=keras1_backend,
     )
 

@@ -1,9 +1,18 @@
 """Reading Keras ``.h5`` files with h5py alone: what they are, and whether they are safe. Executes nothing."""
 
-from packager.h5.admission import admit
+from packager.h5.admission import admit, unsafe_lambdas
 from packager.h5.chaining import suggest_spec
 from packager.h5.gate import require_loadable
 from packager.h5.inspection import inspect_file, read_model_config
 from packager.h5.rules import RULES, Rule
 
-__all__ = ["admit", "inspect_file", "read_model_config", "require_loadable", "suggest_spec", "RULES", "Rule"]
+__all__ = [
+    "admit",
+    "inspect_file",
+    "read_model_config",
+    "require_loadable",
+    "suggest_spec",
+    "unsafe_lambdas",
+    "RULES",
+    "Rule",
+]

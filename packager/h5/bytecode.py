@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import marshal
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class Bytecode:
     names: tuple[str, ...]
     """Global names and attributes, in order of first use."""
     constants: tuple[object, ...]
+    arguments: int
+    """How many it takes by position."""
     code: bytes
 
 
@@ -59,9 +62,8 @@ _LAYOUTS = (
 )
 
 
-def describe_bytecode(text: str) -> str:
-    """Describe stored bytecode in a few words: version, place, names, constants."""
-    bytecode = read_bytecode(text)
+def describe_bytecode(bytecode: Bytecode | None) -> str:
+    """Describe bytecode in a few words: version, place, names, constants."""
     if bytecode is None:
         return "Python bytecode"
     told = [f"{PurePosixPath(bytecode.file).name}:{bytecode.line}"]
@@ -71,6 +73,19 @@ def describe_bytecode(text: str) -> str:
     if plain:
         told.append(f"constants {', '.join(plain[:8])}")
     return f"Python {bytecode.python} bytecode ({printable(shorten(', '.join(told)))})"
+
+
+def is_of_this_python(bytecode: Bytecode) -> bool:
+    """Tell whether the running Python may have written it."""
+    own = read_bytecode(base64.b64encode(marshal.dumps(_as_text.__code__)).decode())
+    if own is None or own.python != bytecode.python:
+        return False
+    return not own.python.endswith("or later") or _resume(own) == _resume(bytecode)
+
+
+def _resume(bytecode: Bytecode) -> int:
+    """Return the opcode that begins a function: 149 since Python 3.13, where 151 means nothing."""
+    return 151 if 151 in bytecode.code[:40:2] else 149
 
 
 def _is_plain(constant: object) -> bool:
@@ -189,7 +204,8 @@ class _Reader:
 
     def _code(self) -> Bytecode:
         layout = self._layout
-        for _ in range(layout.numbers):
+        arguments = self._number()
+        for _ in range(layout.numbers - 1):
             self._number()
         objects = [self.read() for _ in range(layout.objects)]
         line = self._number()
@@ -204,6 +220,7 @@ class _Reader:
             line=line,
             names=tuple(map(_as_text, names)),
             constants=constants,
+            arguments=arguments,
             code=code,
         )
 

@@ -5,29 +5,34 @@ Each rule looks at one object of the config, at any depth: inside nested models,
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
 
 from packager.h5 import rules
-from packager.h5.bytecode import describe_bytecode
+from packager.h5.bytecode import describe_bytecode, is_of_this_python, read_bytecode
 from packager.h5.config import Json, Node, as_list, as_object, as_text
+from packager.h5.lambdas import is_function_name
 from packager.h5.references import Origin, Reference, reference_in, unknown_activations
 from packager.h5.rules import quote
 from packager.h5.tensorflow_names import is_tensor_function, is_tensor_method, is_tensor_operation
-from packager.values import Finding
+from packager.values import Finding, Severity
 
 _FILE_KEYS = ("vocabulary_file", "ckpt_to_load_from")
 """Arguments of feature columns."""
 
 
 def code_findings(
-    nodes: Iterable[Node], *, keras3: bool, supplied: Collection[str] = ()
+    nodes: Iterable[Node], *, keras3: bool, supplied: Collection[str] = (), run_bytecode: bool = False
 ) -> Iterator[Finding]:
     """Yield what would run, import or read something, by rules that look at every object of a config.
 
-    ``supplied`` are names of classes and functions that whoever loads the model brings along.
+    ``supplied`` are names of classes and functions that whoever loads the model brings along, and with
+    ``run_bytecode`` they allow what this Python can run of the file: that is a warning only.
     """
     for node in nodes:
-        yield from _bytecode_findings(node)
+        yield from (_allowed(f) if run_bytecode else f.finding for f in _bytecode_findings(node))
         if node.class_name:
             for rule in _RULES:
                 yield from rule(node)
@@ -40,7 +45,8 @@ def custom_objects(nodes: Iterable[Node], *, keras3: bool) -> dict[str, str]:
     for node in nodes:
         if reference := reference_in(node, keras3=keras3):
             for name in _names_to_supply(node, reference):
-                found.setdefault(name, node.path)
+                if not is_function_name(name):
+                    found.setdefault(name, node.path)
     return found
 
 
@@ -53,7 +59,22 @@ def _names_to_supply(node: Node, reference: Reference) -> list[str]:
     return names
 
 
-def _bytecode_findings(node: Node) -> Iterator[Finding]:
+class _Code(NamedTuple):
+    """Bytecode that was found."""
+
+    finding: Finding
+    runnable: bool
+
+
+def _allowed(code: _Code) -> Finding:
+    if not code.runnable:
+        told = f"{code.finding.message}, nor can this Python {platform.python_version()} run it"
+        return replace(code.finding, message=told)
+    told = code.finding.message.replace("it was not executed", "it is allowed to run")
+    return replace(code.finding, severity=Severity.WARNING, message=told)
+
+
+def _bytecode_findings(node: Node) -> Iterator[_Code]:
     """Find functions that were saved as bytecode: by Keras 1 and 2, and ``__lambda__`` by Keras 3."""
     if node.class_name == "__lambda__":
         yield _bytecode(node, "", node.config.get("code", node.config.get("value")))
@@ -77,10 +98,12 @@ def _named_function(node: Node) -> str:
     return function if _is_named(function, node.config.get("function_type")) else ""
 
 
-def _bytecode(node: Node, below: str, stored: Json) -> Finding:
+def _bytecode(node: Node, below: str, stored: Json) -> _Code:
     text = stored if isinstance(stored, str) else next(iter(as_list(stored)), "")
-    what = describe_bytecode(text) if isinstance(text, str) else "Python bytecode"
-    return rules.LAMBDA.at(node.path + below, f"layer {quote(node.layer)} holds {what}; it was not executed")
+    bytecode = read_bytecode(text) if isinstance(text, str) else None
+    told = f"layer {quote(node.layer)} holds {describe_bytecode(bytecode)}; it was not executed"
+    finding = rules.LAMBDA.at(node.path + below, told, layer=node.layer)
+    return _Code(finding, bytecode is not None and is_of_this_python(bytecode))
 
 
 def _tensorflow_findings(node: Node) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Collection, Mapping
@@ -14,8 +15,10 @@ from packager.errors import ModelFileError, UnsafeFileError
 from packager.h5.architecture import written_by_keras3
 from packager.h5.code import code_findings, custom_objects
 from packager.h5.config import Json, parse_config, walk
+from packager.h5.lambdas import LambdaTrust, lambda_hint
+from packager.h5.model import MOST_FINDINGS
 from packager.h5.spec import read_spec
-from packager.values import Severity
+from packager.values import Finding, Severity
 
 CONFIG_SUFFIXES = (".json", ".yaml", ".yml", ".toml")
 """Of files that hold an architecture: as Keras writes it, or (TOML) as ``packager.h5.spec`` reads it."""
@@ -73,13 +76,19 @@ def custom_classes(config: Mapping[str, Json]) -> tuple[str, ...]:
     return tuple(custom_objects(nodes, keras3=written_by_keras3(nodes)))
 
 
-def require_safe_config(config: Mapping[str, Json], path: Path, supplied: Collection[str]) -> None:
-    """Raise UnsafeFileError where rebuilding ``config`` would run, import or read something."""
+def require_safe_config(
+    config: Mapping[str, Json], path: Path, supplied: Collection[str], trust: LambdaTrust
+) -> tuple[Finding, ...]:
+    """Return findings, or raise UnsafeFileError where rebuilding would run, import or read something."""
     nodes = tuple(walk(dict(config), "architecture"))
-    findings = code_findings(nodes, keras3=written_by_keras3(nodes), supplied=supplied)
+    keras3 = written_by_keras3(nodes)
+    found = code_findings(nodes, keras3=keras3, supplied=supplied, run_bytecode=trust.bytecode)
+    findings = tuple(itertools.islice(found, MOST_FINDINGS))
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise UnsafeFileError(
             f"refused {os.fspath(path)!r}: {errors[0].message}",
+            hint=lambda_hint(errors),
             details="\n".join(f"{e.rule} {e.path}: {e.message}" for e in errors),
         )
+    return findings

@@ -6,6 +6,7 @@ import os
 import shlex
 
 from packager.errors import UnsafeFileError, WeightsOnlyError
+from packager.h5.lambdas import lambda_hint
 from packager.values import FileKind, Inspection
 
 _WHAT = {
@@ -25,7 +26,7 @@ def require_loadable(inspection: Inspection, *, architecture: bool = False) -> N
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise UnsafeFileError(
             f"refused {path!r}: {errors[0].message}{more}",
-            hint=f"packager inspect {shlex.quote(path)} shows all findings",
+            hint=lambda_hint(errors) or f"packager inspect {shlex.quote(path)} shows all findings",
             details="\n".join(f"{e.rule} {e.path}: {e.message}" for e in errors),
         )
     if inspection.kind is not FileKind.FULL_MODEL and not architecture:

@@ -15,6 +15,7 @@ from packager.h5.attributes import READ_ERRORS, read_text
 from packager.h5.config import Json, as_text, parse_config
 from packager.h5.confinement import confined
 from packager.h5.container import check_container
+from packager.h5.lambdas import NO_TRUST, LambdaTrust
 from packager.h5.model import MOST_FINDINGS, Model, read_model
 from packager.h5.objects import Contents, survey
 from packager.h5.weights import (
@@ -31,14 +32,15 @@ from packager.values import FileKind, Finding, Inspection, LayerSummary, Severit
 _SEVERITIES = tuple(Severity)
 
 
-def inspect_file(path: Path, *, supplied: Collection[str] = ()) -> Inspection:
+def inspect_file(path: Path, *, supplied: Collection[str] = (), trust: LambdaTrust = NO_TRUST) -> Inspection:
     """Tell what ``path`` is, from its structure alone, whatever it holds.
 
     ``supplied`` are names of custom classes and functions that whoever loads the model brings along:
-    they need no import. Raises ModelFileError where the file is no HDF5 file, or a damaged one.
+    they need no import. ``trust`` tells of Lambda layers what they answer for. Raises ModelFileError where
+    the file is no HDF5 file, or a damaged one.
     """
     status = check_container(path)
-    work = functools.partial(_inspect, path, status.st_size, frozenset(supplied))
+    work = functools.partial(_inspect, path, status.st_size, frozenset(supplied), trust)
     return confined(work, path, seconds=_patience(status))
 
 
@@ -86,11 +88,11 @@ def _open(path: Path) -> h5py.File:
         ) from error
 
 
-def _inspect(path: Path, size: int, supplied: Collection[str]) -> Inspection:
+def _inspect(path: Path, size: int, supplied: Collection[str], trust: LambdaTrust) -> Inspection:
     with _open(path) as file:
         contents = survey(file.id, size)
         version = _recorded(contents, "keras_version")
-        model = read_model(contents, version, supplied)
+        model = read_model(contents, version, supplied, trust)
         if not contents.datasets and not contents.findings and model is None:
             raise ModelFileError(
                 f"{os.fspath(path)!r} is an HDF5 file with nothing in it", hint="save the model again"

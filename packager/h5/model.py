@@ -10,6 +10,7 @@ from packager.h5 import rules
 from packager.h5.architecture import written_by_keras3
 from packager.h5.code import code_findings, custom_objects
 from packager.h5.config import Json, parse_config, parse_json, walk
+from packager.h5.lambdas import LambdaTrust, describe_lifted, settle_lambdas
 from packager.h5.objects import Contents
 from packager.h5.rules import quote
 from packager.values import Finding, Severity
@@ -28,7 +29,9 @@ class Model:
     findings: tuple[Finding, ...]
 
 
-def read_model(contents: Contents, version: str | None, supplied: Collection[str]) -> Model | None:
+def read_model(
+    contents: Contents, version: str | None, supplied: Collection[str], trust: LambdaTrust
+) -> Model | None:
     """Read the architecture of a file that records Keras ``version``, ``None`` where it holds none."""
     text = contents.text("/", "model_config")
     if text is None:
@@ -37,10 +40,13 @@ def read_model(contents: Contents, version: str | None, supplied: Collection[str
     nodes = tuple(walk(config, "model_config"))
     by_structure = written_by_keras3(nodes)
     keras3 = by_structure or (version or "").startswith("3.")
-    custom = custom_objects(nodes, keras3=keras3)
+    settled = tuple(walk(settle_lambdas(config, trust), "model_config"))
+    custom = custom_objects(settled, keras3=keras3)
+    code = code_findings(settled, keras3=keras3, supplied=supplied, run_bytecode=trust.bytecode)
     findings = itertools.chain(
         problems,
-        itertools.islice(code_findings(nodes, keras3=keras3, supplied=supplied), MOST_FINDINGS),
+        itertools.islice(code, MOST_FINDINGS),
+        describe_lifted(nodes),
         _training_findings(contents, keras3=keras3),
         _custom_findings(custom),
         _version_findings(version, by_structure=by_structure),

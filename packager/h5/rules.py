@@ -19,10 +19,14 @@ class Rule:
     severity: Severity
     summary: str
 
-    def at(self, path: str, message: str) -> Finding:
+    def at(self, path: str, message: str, *, layer: str = "") -> Finding:
         """Return the finding of this rule at ``path``."""
         return Finding(
-            rule=self.id, severity=self.severity, path=printable(shorten(path)), message=printable(message)
+            rule=self.id,
+            severity=self.severity,
+            path=printable(shorten(path)),
+            message=printable(message),
+            layer=printable(shorten(layer)),
         )
 
 
@@ -43,6 +47,10 @@ def printable(text: str) -> str:
 
 def _error(rule: str, summary: str) -> Rule:
     return Rule(id=rule, severity=Severity.ERROR, summary=summary)
+
+
+def _note(rule: str, summary: str) -> Rule:
+    return Rule(id=rule, severity=Severity.NOTE, summary=summary)
 
 
 def _warning(rule: str, summary: str) -> Rule:
@@ -66,6 +74,7 @@ MISSING_WEIGHTS = _warning("H5-MISSING-WEIGHTS", "weights that are listed and no
 CONFIG = _error("KERAS-CONFIG", "an architecture that is not the JSON of a Keras model")
 NESTING = _error("KERAS-NESTING", "an architecture nested deeper than any model is")
 LAMBDA = _error("KERAS-LAMBDA", "Python bytecode that loading would run")
+AFFINE_LAMBDA = _note("KERAS-LAMBDA-AFFINE", "Python bytecode that only scales and shifts: a Rescaling layer")
 PICKLE = _error("KERAS-PICKLE", "a pickled object that loading would run")
 TF_FUNCTION = _error("KERAS-TF-FUNCTION", "a TensorFlow function that is not a plain tensor operation")
 IMPORT = _error("KERAS-IMPORT", "a class or function that loading would import from outside Keras")
@@ -90,6 +99,7 @@ RULES = (
     CONFIG,
     NESTING,
     LAMBDA,
+    AFFINE_LAMBDA,
     PICKLE,
     TF_FUNCTION,
     IMPORT,

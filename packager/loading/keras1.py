@@ -168,6 +168,11 @@ def _input(_class_name: str, old: Mapping[str, Any]) -> Config:
     return {"class_name": "InputLayer", "config": config}
 
 
+def _lambda(class_name: str, old: Mapping[str, Any]) -> Config:
+    """Keep a Lambda layer whose function was settled, and what was made of one that only scales."""
+    return {"class_name": class_name, "config": {k: v for k, v in old.items() if k != "input_dtype"}}
+
+
 def _normalization(class_name: str, old: Mapping[str, Any]) -> Config:
     if old.get("mode", 0) == 1:
         raise _unsupported(class_name, "with mode 1, which normalizes samples")
@@ -213,6 +218,8 @@ _SPECIAL: Mapping[str, Callable[[str, Mapping[str, Any]], Config]] = {
     "BatchNormalization": _normalization,
     "Embedding": _embedding,
     "InputLayer": _input,
+    "Lambda": _lambda,
+    "Rescaling": _lambda,
     "Merge": _merge,
     "TimeDistributedDense": _time_distributed_dense,
 }

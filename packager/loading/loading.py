@@ -10,6 +10,7 @@ from packager.errors import ModelLoadError, UsageError
 from packager.loading.architecture import call_architecture, written_for_keras3
 from packager.loading.failures import loader_failures
 from packager.loading.keras1 import is_keras1, upgrade
+from packager.loading.lambdas import with_functions
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
 from packager.loading.target import Target
@@ -29,6 +30,8 @@ def load_model(
     Raises ModelLoadError where the architecture or the weights cannot be rebuilt exactly.
     """
     objects = _objects(inspection, config, supplied)
+    config, functions = with_functions(config, supplied)
+    objects = {**objects, **functions}
     if inspection.kind is FileKind.FULL_MODEL and config is not None:
         return _load_full(inspection, config, supplied, objects)
     target, published = _target(inspection, config, supplied, objects)
@@ -40,7 +43,9 @@ def load_model(
 
 def propose_mapping(inspection: Inspection, config: Config | None, supplied: Supplied) -> str:
     """Write a mapping file to start from, for the weights of a file and an architecture."""
-    target, _ = _target(inspection, config, supplied, _objects(inspection, config, supplied))
+    objects = _objects(inspection, config, supplied)
+    config, functions = with_functions(config, supplied)
+    target, _ = _target(inspection, config, supplied, {**objects, **functions})
     proposals, left = propose(inspection, target, _mapping(supplied))
     return write_proposal(proposals, [(tensor.name, tensor.shape) for tensor in left])
 

@@ -13,6 +13,7 @@ from packager.values.files import (
     Severity,
     Supplied,
     WeightDataset,
+    lambda_name,
 )
 from packager.values.images import BuiltImage, ImageReference, PushedImage, VerifiedImage
 from packager.values.models import (
@@ -55,6 +56,7 @@ __all__ = [
     "Binding",
     "Supplied",
     "NOTHING_SUPPLIED",
+    "lambda_name",
     "Signature",
     "Endpoint",
     "ServableVersion",

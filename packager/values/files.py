@@ -37,6 +37,8 @@ class Finding:
     path: str
     """Where inside the file: an HDF5 path, or a path in the model config (``model_config/layers/3``)."""
     message: str
+    layer: str = ""
+    """The layer it is about, where that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +137,17 @@ class Supplied:
     mapping: Path | None = None
     custom_objects: tuple[str, ...] = ()
     """Modules or Python files that define custom classes and functions."""
+    lambdas: tuple[tuple[str, str], ...] = ()
+    """For Lambda layers by name, the ``module:function`` to take in place of bytecode."""
+    allow_unsafe_lambda: bool = False
+    """Whether bytecode in the file may be run, in the process that loads the model."""
     keras1_backend: str | None = None
     """Backend of Keras 1 that wrote the weights: ``theano`` or ``tensorflow``."""
 
 
 NOTHING_SUPPLIED = Supplied()
+
+
+def lambda_name(layer: str) -> str:
+    """Return the name under which a Lambda layer's function is handed from the gate to the loader."""
+    return f"lambda:{layer}"

@@ -90,6 +90,8 @@ class Conversion:
     signatures: tuple[Signature, ...]
     bindings: tuple[Binding, ...]
     parameters: int
+    unsafe_lambdas: tuple[str, ...]
+    """Layers whose bytecode, from the file, was run because that was allowed."""
     parity: float
     """Largest absolute difference between the source model's and the SavedModel's answers."""
     warnings: tuple[str, ...] = ()

@@ -21,7 +21,6 @@ KINDS = {
     "raw": FileKind.RAW,
 }
 LAMBDAS = {
-    "carnd_1560800.h5": "holds Python 3.0 to 3.5 bytecode (run5.py:72, constants 127.5, 1.0)",
     "dl4j_model_lambda.h5": "layer 'lambda_3' holds Python 2.7 bytecode",
 }
 
@@ -87,6 +86,17 @@ def test_the_gate_lets_through_what_is_a_model_and_holds_no_code(corpus: Path) -
                 require_loadable(inspection)
         else:
             require_loadable(inspection)
+
+
+def test_affine_bytecode_is_told_and_not_refused(corpus: Path) -> None:
+    (finding,) = inspect_file(corpus / "carnd_1560800.h5").findings
+    assert (finding.rule, finding.layer, finding.severity.value) == (
+        "KERAS-LAMBDA-AFFINE",
+        "lambda_1",
+        "note",
+    )
+    assert "Python 3.0 to 3.5 bytecode (run5.py:72, constants 127.5, 1.0)" in finding.message
+    assert "0.00784314 * x - 1" in finding.message
 
 
 def test_known_inputs_and_outputs(corpus: Path) -> None:
