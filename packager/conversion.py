@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packager.contract import Contract, write_contract
+from packager.contract import Contract, example_calls, write_contract
 from packager.progress import Report, say
 from packager.signatures import Declaration
 from packager.values import Binding, ConversionOptions, FileKind, Inspection, Signature, Supplied
@@ -111,6 +111,8 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         loader=model.loader,
         signatures=exported.signatures,
         samples=samples,
+        model=request.name,
+        examples=example_calls(exported.signatures, samples, request.name),
     )
     with writing(request.work):
         write_contract(contract, request.work)

@@ -12,7 +12,8 @@
     │   ├── SignatureError               15   a name or shape the signature cannot have
     │   ├── OutputError                  16   the output cannot be written
     │   ├── VersionExistsError           17   that version is there already
-    │   └── ParityError                  18   the SavedModel does not answer as its source does
+    │   ├── ParityError                  18   the SavedModel does not answer as its source does
+    │   └── BreakingChangeError          19   clients of the older contract would break
     ├── EngineError                      20   the container engine failed
     │   ├── EngineUnavailableError       21   no container engine answers
     │   ├── BaseUnavailableError         22   the base image cannot be had
@@ -124,6 +125,12 @@ class ParityError(ExportError):
     """The SavedModel answers otherwise than the model it was made from."""
 
     exit_code = 18
+
+
+class BreakingChangeError(ExportError):
+    """A client that was written for the older contract would break."""
+
+    exit_code = 19
 
 
 class EngineError(PackagerError):

@@ -8,6 +8,9 @@ MODEL = "org.tfserving-packager.model"
 VERSIONS = "org.tfserving-packager.versions"
 """The version numbers inside, comma separated, ascending: ``1,2``."""
 
+CONTRACTS = "org.tfserving-packager.contracts"
+"""Digests of their contract files in that order, ``none`` for a version without: ``sha256:…,sha256:…``."""
+
 TENSORFLOW = "org.tfserving-packager.tensorflow"
 """Version of the TensorFlow that exported the model, or that the embedded runtime is made of."""
 

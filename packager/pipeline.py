@@ -77,17 +77,21 @@ def convert(
 
     ``version`` is the next free one unless given; ``force`` replaces one that exists. ``options`` bring what
     the file lacks, and choose the signatures. The SavedModel is compared with the rebuilt model before it is
-    put in place. Raises a ModelFileError or an ExportError; then nothing is left behind.
+    put in place, and its signatures with those of ``options.compatible_with``. Raises a ModelFileError or an
+    ExportError; then nothing is left behind.
     """
     from packager.conversion import ConversionRequest, convert_inspected, environment
     from packager.h5 import admit, unsafe_lambdas
+    from packager.interface import check_compatible
     from packager.isolation import run_isolated
     from packager.savedmodel import new_version
     from packager.signatures import Declaration, read_declaration
+    from packager.targets import resolve
 
     check_model_name(name)
     if version is not None:
         check_version(version)
+    older = options.compatible_with and resolve(options.compatible_with, report=report)
     say(report, "inspecting the file")
     inspection, config = admit(Path(file), options.supplied)
     declaration = (
@@ -106,6 +110,8 @@ def convert(
             work=slot.work,
         )
         result = run_isolated(convert_inspected, request, report=report, environment=environment(inspection))
+        if older:
+            check_compatible(older, result.signatures)
         servable = slot.publish()
     ran = unsafe_lambdas(inspection)
     return Conversion(

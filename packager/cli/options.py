@@ -63,6 +63,14 @@ Warmup = Annotated[
         show_default="1",
     ),
 ]
+CompatibleWith = Annotated[
+    str | None,
+    typer.Option(
+        "--compatible-with",
+        metavar="OLD",
+        help="Refuse to break clients of this contract file, model folder or image.",
+    ),
+]
 Architecture = Annotated[
     str | None,
     typer.Option(
@@ -117,6 +125,20 @@ Keras1Backend = Annotated[
         "--keras1-backend", metavar="BACKEND", help="theano or tensorflow: what wrote a file of Keras 1."
     ),
 ]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        help="A model or version folder, an OCI layout, an image in the engine or a registry, or a "
+        "contract.json.",
+        show_default=False,
+    ),
+]
+TargetVersion = Annotated[
+    int | None,
+    typer.Option("--version", metavar="N", help="Version of several.", show_default="the highest"),
+]
+Server = Annotated[str, typer.Option("--server", metavar="URL", help="Where the model is served.")]
 Tag = Annotated[
     str,
     typer.Option(

@@ -79,7 +79,7 @@ def _read_members(archive: Iterable[bytes], blobs: BlobStore) -> dict[str, Blob]
     """Store each file, and return the blobs by the archive's names; a link is one more name."""
     members: dict[str, Blob] = {}
     links: dict[str, str] = {}
-    with tarfile.open(fileobj=io.BufferedReader(_Chunks(archive), CHUNK), mode="r|") as stream:
+    with tarfile.open(fileobj=io.BufferedReader(Chunks(archive), CHUNK), mode="r|") as stream:
         for member in stream:
             if member.issym():
                 links[member.name] = posixpath.normpath(
@@ -104,7 +104,7 @@ def _media_type(blobs: BlobStore, blob: Blob) -> str:
         return f"{LAYER}+gzip" if file.read(2) == _GZIP else LAYER
 
 
-class _Chunks(io.RawIOBase):
+class Chunks(io.RawIOBase):
     """An iterator of chunks as a file to read from."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
@@ -112,9 +112,11 @@ class _Chunks(io.RawIOBase):
         self._rest = b""
 
     def readable(self) -> bool:
+        """Say that it can be read."""
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill ``buffer`` as far as the present chunk goes."""
         self._rest = self._rest or next(self._chunks, b"")
         count = min(len(buffer), len(self._rest))
         buffer[:count] = self._rest[:count]

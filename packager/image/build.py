@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packager import labels as label
-from packager.contract import read_contract
+from packager.contract import contract_digest, read_contract
 from packager.engine import Engine
 from packager.errors import UsageError
 from packager.image.archive import docker_archive
@@ -212,6 +212,7 @@ def _model_labels(servables: tuple[ServableVersion, ...], exporter: str | None) 
     return {
         label.MODEL: servables[0].name,
         label.VERSIONS: ",".join(versions),
+        label.CONTRACTS: ",".join(contract_digest(servable.path) or "none" for servable in servables),
         **made_by,
         f"{_OCI}.title": servables[0].name,
         f"{_OCI}.version": versions[-1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from packager.values.contracts import Audit, ContractChange, ContractDiff
 from packager.values.document import to_json
 from packager.values.files import (
     NOTHING_SUPPLIED,
@@ -82,6 +83,9 @@ __all__ = [
     "percentile",
     "Load",
     "LoadResult",
+    "ContractChange",
+    "ContractDiff",
+    "Audit",
     "Release",
     "Check",
     "to_json",
