@@ -65,6 +65,7 @@ _CONFIGURATION: dict[str, Fields] = {
         "allowed_batch_sizes": (6, "repeated int64"),
         "pad_variable_length_inputs": (7, "bool"),
         "enable_large_batch_splitting": (8, _BOOL),
+        "max_execution_batch_size": (9, _INT64),
     },
 }
 
