@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from packager.errors import (
     EngineUnavailableError,
     ImageNotFoundError,
+    ModelFileError,
     OutputError,
     UsageError,
     WeightsOnlyError,
@@ -53,14 +54,23 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
-def inspect(file: PathLike) -> Inspection:
+def inspect(file: PathLike, *, sarif: PathLike | None = None) -> Inspection:
     """Tell what ``file`` is, from its structure alone: nothing in it is loaded or executed.
 
-    Raises ModelFileError where it is no HDF5 file, saying what it is instead.
+    The findings are written to ``sarif`` as well, for a code scanner's dashboard. Raises ModelFileError
+    where it is no HDF5 file, saying what it is instead.
     """
-    from packager.h5 import inspect_file
+    from packager.h5 import inspect_file, sarif_of_failure, sarif_of_inspection, write_sarif
 
-    return inspect_file(Path(file))
+    try:
+        inspection = inspect_file(Path(file))
+    except ModelFileError as error:
+        if sarif is not None:
+            write_sarif(sarif_of_failure(Path(file), error, version=packager_version()), Path(sarif))
+        raise
+    if sarif is not None:
+        write_sarif(sarif_of_inspection(inspection, version=packager_version()), Path(sarif))
+    return inspection
 
 
 def convert(

@@ -11,6 +11,7 @@ import typer
 from packager import pipeline
 from packager.cli import options
 from packager.cli.screen import screen, size_text
+from packager.errors import UsageError
 from packager.values import FileKind, Inspection, LayerSummary, Severity
 
 if TYPE_CHECKING:
@@ -40,6 +41,10 @@ def inspect(
             show_default=False,
         ),
     ],
+    sarif: Annotated[
+        Path | None,
+        typer.Option("--sarif", metavar="FILE", help="Write the findings into this file as SARIF 2.1.0."),
+    ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -50,12 +55,14 @@ def inspect(
     file is executed. Of a model that was made already, in a folder or an image, it shows the contract:
     the signatures, and a request to each with the answer that was recorded.
 
-    Example: packager inspect model.h5 --json
+    Example: packager inspect model.h5 --json --sarif findings.sarif
     """
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
         if _is_model_file(target):
-            inspection = pipeline.inspect(target)
+            inspection = pipeline.inspect(target, sarif=sarif)
             shown.show(inspection, lambda console: render(inspection, console))
+        elif sarif is not None:
+            raise UsageError(f"{target!r} has no findings for --sarif", hint="leave --sarif away")
         else:
             from packager.interface import describe
 
