@@ -13,10 +13,32 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from packager.interface import client, describe, diff, openapi
-    from packager.pipeline import build, convert, doctor, inspect, package, push, running, serve, smoke
+    from packager.pipeline import (
+        build,
+        convert,
+        doctor,
+        inspect,
+        package,
+        push,
+        running,
+        serve,
+        smoke,
+        verify,
+    )
 
 _FROM = {
-    "pipeline": ("inspect", "convert", "build", "smoke", "push", "package", "running", "serve", "doctor"),
+    "pipeline": (
+        "inspect",
+        "convert",
+        "build",
+        "smoke",
+        "push",
+        "verify",
+        "package",
+        "running",
+        "serve",
+        "doctor",
+    ),
     "interface": ("describe", "diff", "openapi", "client"),
 }
 
@@ -26,6 +48,7 @@ __all__ = [
     "build",
     "smoke",
     "push",
+    "verify",
     "package",
     "running",
     "serve",

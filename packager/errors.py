@@ -32,7 +32,8 @@
     └── RegistryError                    40   the registry failed
         ├── RegistryUnreachableError     41   no registry answers at that address
         ├── RegistryAuthError            42   the registry wants other credentials
-        └── DigestMismatchError          43   the registry holds other bytes than were pushed
+        ├── DigestMismatchError          43   the registry holds other bytes than were pushed
+        └── ProvenanceError              44   what should prove an image's origin is missing or does not fit
 
 Exit code 0 is success, 1 a bug of packager's own (the only case with a traceback), 130 and 143 an
 interruption by SIGINT and SIGTERM.
@@ -245,3 +246,9 @@ class DigestMismatchError(RegistryError):
     """The registry holds other bytes than were pushed."""
 
     exit_code = 43
+
+
+class ProvenanceError(RegistryError):
+    """What should prove an image's origin is missing, or does not fit the image."""
+
+    exit_code = 44

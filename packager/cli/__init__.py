@@ -19,6 +19,7 @@ from packager.cli.package import package
 from packager.cli.push import push
 from packager.cli.serve import serve
 from packager.cli.smoke import smoke
+from packager.cli.verify import verify
 
 app = typer.Typer(
     name="packager",
@@ -28,7 +29,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for verb in (inspect, convert, build, smoke, bench, push, package, diff, openapi, client, serve, doctor):
+for verb in (
+    inspect,
+    convert,
+    build,
+    smoke,
+    bench,
+    push,
+    verify,
+    package,
+    diff,
+    openapi,
+    client,
+    serve,
+    doctor,
+):
     app.command()(verb)
 app.command("map")(map_weights)
 

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from packager.errors import ModelFileError
-from packager.image.archive import Chunks
 from packager.image.blobs import Blobs
+from packager.image.compression import decompressed
 from packager.image.image import BASE_COMMENT, Image, Layer
+from packager.image.tarball import StreamFile
 
 
 def files_in(image: Image, blobs: Blobs, wanted: Collection[str], *, limit: int) -> dict[str, bytes]:
@@ -24,7 +25,7 @@ def files_in(image: Image, blobs: Blobs, wanted: Collection[str], *, limit: int)
             break
         removed: set[str] = set()
         try:
-            with tarfile.open(fileobj=Chunks(blobs.chunks(layer.blob)), mode="r|*") as tar:
+            with tarfile.open(fileobj=_tar_of(layer, blobs), mode="r|") as tar:
                 for member in tar:
                     path = member.name.removeprefix("./").rstrip("/")
                     removed |= {name for name in missing if _hides(path, name)}
@@ -37,6 +38,10 @@ def files_in(image: Image, blobs: Blobs, wanted: Collection[str], *, limit: int)
             ) from error
         missing -= removed | found.keys()
     return found
+
+
+def _tar_of(layer: Layer, blobs: Blobs) -> StreamFile:
+    return StreamFile(decompressed(layer.media_type, blobs.chunks(layer.blob)))
 
 
 def _own_layers(image: Image) -> Iterator[Layer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from packager.values.access import AS_DOCKER_DOES, DOCKER_HUB, RegistryAccess, registry_of
 from packager.values.contracts import Audit, ContractChange, ContractDiff
 from packager.values.document import to_json
 from packager.values.files import (
@@ -27,7 +28,8 @@ from packager.values.models import (
     check_model_name,
     check_version,
 )
-from packager.values.release import Check, Release
+from packager.values.release import Check, Origin, Release
+from packager.values.serving import LATEST, SERVER_DEFAULTS, ServingOptions, VersionLabel
 from packager.values.smoke import (
     NO_LIMITS,
     Budget,
@@ -70,6 +72,14 @@ __all__ = [
     "BuiltImage",
     "VerifiedImage",
     "PushedImage",
+    "RegistryAccess",
+    "AS_DOCKER_DOES",
+    "DOCKER_HUB",
+    "registry_of",
+    "ServingOptions",
+    "VersionLabel",
+    "SERVER_DEFAULTS",
+    "LATEST",
     "Prediction",
     "Probe",
     "ExampleRequest",
@@ -88,5 +98,6 @@ __all__ = [
     "Audit",
     "Release",
     "Check",
+    "Origin",
     "to_json",
 ]
