@@ -5,15 +5,24 @@ It runs in a process of its own (``packager.isolation``), so nothing here is imp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+import hashlib
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from packager.contract import Contract, example_calls, write_contract
-from packager.progress import Report, say
+from packager.contract import Contract, Sample, write_contract
+from packager.errors import ExportError, ParityError
+from packager.progress import Report, detail, say
 from packager.signatures import Declaration
-from packager.values import Binding, ConversionOptions, FileKind, Inspection, Signature, Supplied
+from packager.values import Binding, ConversionOptions, Endpoint, FileKind, Inspection, Signature, Supplied
+
+if TYPE_CHECKING:
+    from packager.loading.model import LoadedModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +33,6 @@ class ConversionRequest:
     config: Mapping[str, Any] | None
     """The architecture, as the file or one beside it holds it; ``None`` where the user's code makes it."""
     options: ConversionOptions
-    source_sha256: str
     name: str
     """The model's."""
     declaration: Declaration
@@ -39,11 +47,14 @@ class ConversionResult:
 
     loader: str
     tensorflow: str
+    source_sha256: str
     signatures: tuple[Signature, ...]
     bindings: tuple[Binding, ...]
     parameters: int
     parity: float
     warnings: tuple[str, ...]
+    fallbacks: tuple[str, ...]
+    peak_memory: int
 
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -76,15 +87,19 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
 
     Raises ModelLoadError, SignatureError, ExportError or ParityError.
     """
+    hashing = ThreadPoolExecutor(1).submit(_sha256, request.inspection.path)
     say(report, "importing TensorFlow")
+    gc.disable()  # an import makes objects, and leaves none behind that would be worth looking for
     import tensorflow as tf
 
     from packager.loading import load_model
-    from packager.savedmodel.export import export, measure_parity, record_samples, writing
+    from packager.savedmodel.export import export, record_samples, writing
     from packager.savedmodel.given import read_requests
     from packager.savedmodel.warmup import write_warmup
     from packager.signatures.endpoints import Endpoints, unscaled_images
 
+    gc.freeze()
+    gc.enable()
     options = request.options
     say(report, "rebuilding the model")
     model = load_model(request.inspection, request.config, options.supplied)
@@ -99,36 +114,108 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         output_names=options.output_names,
     ).all()
     given = () if options.samples is None else read_requests(options.samples, endpoints[0].inputs)
-    samples = record_samples(endpoints, given, report=report)
-    exported = export(endpoints, request.work, report=report)
-    say(report, "comparing the SavedModel with its source")
-    parity = measure_parity(request.work, samples)
-    classes = [layer.class_name for layer in request.inspection.layers]
+    source = _Source(model, endpoints, given, report)
+    source.record()
+    exported = export(endpoints, request.work, resources=model.resources, report=report)
+    parity = source.compare(request.work)
+    say(report, "writing the contract")
     contract = Contract(
         source=request.inspection.path.name,
-        source_sha256=request.source_sha256,
+        source_sha256=hashing.result(),
         tensorflow=tf.__version__,
         loader=model.loader,
         signatures=exported.signatures,
-        samples=samples,
-        model=request.name,
-        examples=example_calls(exported.signatures, samples, request.name),
+        samples=source.samples,
     )
     with writing(request.work):
         write_contract(contract, request.work)
         if options.warmup:
-            played = record_samples(endpoints, batches=options.warmup, report=report)
+            played = _recorded(source.samples, endpoints, options) or record_samples(
+                endpoints, batches=options.warmup, report=report
+            )
             write_warmup(request.work, played, model_name=request.name)
+    classes = [layer.class_name for layer in request.inspection.layers]
+    unscaled = unscaled_images(inputs, request.declaration, classes)
     return ConversionResult(
         loader=model.loader,
         tensorflow=tf.__version__,
+        source_sha256=contract.source_sha256,
         signatures=exported.signatures,
         bindings=model.bindings,
         parameters=model.parameters,
         parity=parity,
-        warnings=(
-            *model.warnings,
-            *exported.warnings,
-            *unscaled_images(inputs, request.declaration, classes),
-        ),
+        warnings=(*model.warnings, *exported.warnings, *unscaled),
+        fallbacks=(*exported.fallbacks, *source.fallbacks),
+        peak_memory=_peak_memory(),
     )
+
+
+class _Source:
+    """The source model, asked while its weights are read from the file as layers need them.
+
+    A model whose own code reads variables in a way that nobody foresaw answers wrongly, or not at all, while
+    its weights are in the file. So before anything is called a failure, they are held in memory.
+    """
+
+    def __init__(self, model: LoadedModel, endpoints: Sequence[Endpoint], given: Any, report: Report) -> None:
+        self._model, self._endpoints, self._given, self._report = model, endpoints, given, report
+        self.samples: tuple[Sample, ...] = ()
+        self.fallbacks: list[str] = []
+
+    def record(self) -> None:
+        """Ask it, and keep the answers."""
+        try:
+            self._record()
+        except ExportError as error:
+            self._hold(error)
+            self._record()
+
+    def compare(self, folder: Path) -> float:
+        """Ask the SavedModel in ``folder`` the same; return the largest difference."""
+        try:
+            return self._compare(folder)
+        except ParityError as error:
+            self._hold(error)
+            self._record()
+            return self._compare(folder)
+
+    def _record(self) -> None:
+        from packager.savedmodel.export import record_samples
+
+        self.samples = record_samples(self._endpoints, self._given, report=self._report)
+
+    def _compare(self, folder: Path) -> float:
+        from packager.savedmodel.export import measure_parity
+
+        parity, reasons = measure_parity(folder, self.samples, report=self._report)
+        self.fallbacks += reasons
+        return parity
+
+    def _hold(self, error: ExportError) -> None:
+        if not self._model.hold():
+            raise error
+        self.fallbacks.append(f"the weights were held in memory, for otherwise {error.message}")
+        detail(self._report, self.fallbacks[-1])
+
+
+def _recorded(
+    samples: Sequence[Sample], endpoints: Sequence[Endpoint], options: ConversionOptions
+) -> Sequence[Sample]:
+    """Return the recorded requests of the batch sizes that a server is to play, if there are all of them."""
+    known = {(sample.signature, sample.batch): sample for sample in samples if options.samples is None}
+    wanted = [(end.key, batch) for end in endpoints for batch in options.warmup]
+    return [known[key] for key in wanted] if known.keys() >= set(wanted) else ()
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _peak_memory() -> int:
+    """Return the most bytes that this process had; Linux counts in KiB, macOS in bytes (getrusage(2))."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

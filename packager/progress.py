@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -59,3 +60,27 @@ def info(report: Report, text: str) -> None:
 def warn(report: Report, text: str) -> None:
     """Tell something to worry about that is not a failure."""
     report(Event(text=text, level=Level.WARNING))
+
+
+class Stopwatch:
+    """A report that passes events on, and measures how long each step was the present one."""
+
+    def __init__(self, report: Report, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._report, self._clock = report, clock
+        self._times: dict[str, float] = {}
+        self._step, self._began = "", clock()
+
+    def __call__(self, event: Event) -> None:
+        """Pass ``event`` on; one of another step ends the present one."""
+        if event.level is Level.PROGRESS and event.text != self._step:
+            self.stop()
+            self._step = event.text
+        self._report(event)
+
+    def stop(self) -> dict[str, float]:
+        """End the present step, and return the seconds of each, in order; one that came back is added up."""
+        now = self._clock()
+        if self._step:
+            self._times[self._step] = self._times.get(self._step, 0.0) + now - self._began
+        self._step, self._began = "", now
+        return self._times

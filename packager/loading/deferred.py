@@ -25,24 +25,24 @@ class DeferredVariable(UninitializedVariable):  # type: ignore[misc]
     """A variable that has its numbers in a dataset, until it is assigned others."""
 
     def __init__(self, initial: Callable[[], Any], **options: Any) -> None:
-        self._initial, self._held = initial, False
+        self._initial, self.held = initial, False
         self.stored: StoredArray | None = None
         super().__init__(**options)
 
     def bind(self, stored: StoredArray) -> None:
         """Take the numbers of ``stored``, of the same shape, whatever there was before."""
-        self.stored, self._held = stored.astype(self.dtype.as_numpy_dtype), False
+        self.stored, self.held = stored.astype(self.dtype.as_numpy_dtype), False
 
     def hold(self) -> None:
         """Keep the numbers in memory from now on, as an ordinary variable does."""
-        if not self._held:
+        if not self.held:
             super().assign(self._numbers())
-            self._held = True
+            self.held = True
 
     def assign(self, value: Any, *args: Any, **options: Any) -> Any:
         """Take other numbers, in memory."""
         if tf.executing_eagerly():
-            self._held, self.stored = True, None
+            self.held, self.stored = True, None
         return super().assign(value, *args, **options)
 
     def is_initialized(self, name: str | None = None) -> Any:
@@ -62,7 +62,7 @@ class DeferredVariable(UninitializedVariable):  # type: ignore[misc]
         return super().gather_nd(indices, name)
 
     def _read_variable_op(self, no_copy: bool = False) -> Any:
-        if not tf.executing_eagerly() or self._held:
+        if not tf.executing_eagerly() or self.held:
             return super()._read_variable_op(no_copy)
         if self.stored is None:  # whoever asks before the file was read may go on to change it
             self.hold()
@@ -118,11 +118,12 @@ def set_variable(variable: Any, array: Any) -> None:
         variable.assign(np.asarray(array))
 
 
-def hold(variables: Iterable[Any]) -> None:
-    """Read the numbers of all that are deferred, and keep them in memory."""
-    for variable in map(unwrapped, variables):
-        if isinstance(variable, DeferredVariable):
-            variable.hold()
+def hold(variables: Iterable[Any]) -> bool:
+    """Read the numbers of all that are deferred, and keep them in memory; tell whether there were any."""
+    deferred = [v for v in map(unwrapped, variables) if isinstance(v, DeferredVariable) and not v.held]
+    for variable in deferred:
+        variable.hold()
+    return bool(deferred)
 
 
 def _create(next_creator: Callable[..., Any], **options: Any) -> Any:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
-from keras.src.backend import Variable
 from keras.src.legacy.saving import json_utils, saving_options, saving_utils
 from keras.src.saving import saving_lib, serialization_lib
 
 from packager.loading.bindings import prove_bindings, set_layers
-from packager.loading.deferred import Initial, deferred_variables, hold
+from packager.loading.deferred import hold
 from packager.loading.failures import loader_failures
+from packager.loading.frugal import frugal_answering, frugal_building
 from packager.loading.inputs import describe_inputs, describe_outputs
-from packager.loading.model import LoadedModel
+from packager.loading.model import LoadedModel, resources_of
 from packager.loading.names import with_valid_names
 from packager.loading.places import Place
 from packager.values import Binding
@@ -53,28 +53,13 @@ def build(config: Mapping[str, Any], objects: Mapping[str, Any]) -> keras.Model:
         saving_options.keras_option_scope(use_legacy_config=True),
         serialization_lib.SafeModeScope(True),
     )
-    with legacy, safe, keras.saving.custom_object_scope(dict(objects)), deferred_building():
+    with legacy, safe, keras.saving.custom_object_scope(dict(objects)), frugal_building():
         return saving_utils.model_from_config(json_utils.decode(json.dumps(config)))
 
 
-@contextmanager
-def deferred_building() -> Iterator[None]:
-    """Leave the large variables of what is built inside without numbers.
-
-    Keras 3 asks TensorFlow for a variable without telling it the shape; an initialiser that tells it is
-    handed on instead.
-    """
-
-    def initialize(self: Any, initializer: Any) -> None:
-        self._initialize(Initial(initializer, self._shape, self._dtype))
-
-    original = Variable._initialize_with_initializer
-    Variable._initialize_with_initializer = initialize
-    try:
-        with deferred_variables():
-            yield
-    finally:
-        Variable._initialize_with_initializer = original
+def building() -> contextlib.AbstractContextManager[None]:
+    """Leave the large variables of what is built inside without numbers."""
+    return frugal_building()
 
 
 def finalize(model: keras.Model) -> None:
@@ -94,6 +79,7 @@ def loaded(
     return LoadedModel(
         call=_caller(model),
         hold=lambda: hold(model.variables),
+        resources=resources_of(model),
         inputs=describe_inputs(model, _names(model.inputs, published)),
         outputs=describe_outputs(model, _names(model.outputs, published)),
         bindings=bindings,
@@ -151,7 +137,8 @@ def _caller(model: keras.Model) -> Callable[[Sequence[Any]], Sequence[Any]]:
     structure = functional._inputs_struct
 
     def call(tensors: Sequence[Any]) -> Sequence[Any]:
-        answer = model(keras.tree.pack_sequence_as(structure, list(tensors)), training=False)
+        with frugal_answering():
+            answer = model(keras.tree.pack_sequence_as(structure, list(tensors)), training=False)
         return list(keras.tree.flatten(answer))
 
     return call

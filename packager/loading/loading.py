@@ -61,13 +61,7 @@ def _load_full(
     if generation == 2:
         from packager.loading import keras2
 
-        return keras2.load(
-            inspection.path,
-            config,
-            version=inspection.keras_version,
-            backend=inspection.backend,
-            objects=objects,
-        )
+        return keras2.load(inspection.path, config, backend=inspection.backend, objects=objects)
     if generation == 1:
         from packager.loading import keras2
 
@@ -76,7 +70,6 @@ def _load_full(
             config,
             version=inspection.keras_version,
             backend=_backend(inspection, supplied),
-            stored={layer.name: [w.shape for w in layer.weights] for layer in inspection.layers},
             objects=objects,
         )
     raise ModelLoadError(
@@ -93,7 +86,7 @@ def _target(
     if config is None:
         if supplied.architecture is None:
             raise UsageError("these weights need an architecture", hint="--architecture module:function")
-        with _library(generation).deferred_building():
+        with _library(generation).building():
             model = call_architecture(supplied.architecture, dict(supplied.arguments), keras3=generation == 3)
         library = _library(3 if written_for_keras3(model) else 2)
         return Target.of(model, library), {}

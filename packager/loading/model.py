@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import tensorflow as tf
+from tensorflow.python.trackable.resource import CapturableResource
+
 from packager.values import Binding, TensorSpec
 
 
@@ -24,11 +27,19 @@ class LoadedModel:
 
     call: Callable[[Sequence[Any]], Sequence[Any]]
     """Inputs in order → outputs in order, in inference mode; takes and returns TensorFlow tensors."""
-    hold: Callable[[], None]
-    """Reads weights that are still in the file only, and keeps them in memory."""
+    hold: Callable[[], bool]
+    """Reads weights that are in the file only, and keeps them in memory; tells whether there were any."""
+    resources: tuple[Any, ...]
+    """What has to be saved beside the variables: lookup tables."""
     inputs: tuple[ModelInput, ...]
     outputs: tuple[TensorSpec, ...]
     bindings: tuple[Binding, ...]
     parameters: int
     loader: str
     warnings: tuple[str, ...]
+
+
+def resources_of(model: Any) -> tuple[Any, ...]:
+    """Return the lookup tables that layers of ``model`` hold."""
+    descendants = tf.train.TrackableView(model).descendants()
+    return tuple(held for held in descendants if isinstance(held, CapturableResource))

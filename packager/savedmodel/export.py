@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,17 @@ from tensorflow.python.saved_model.save import save_and_return_nodes
 
 from packager.contract import Sample
 from packager.errors import ExportError, ParityError
-from packager.progress import Report, say, silent
+from packager.progress import Report, detail, say, silent
 from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish, traced_names
 from packager.savedmodel.samples import BATCHES, random_requests
+from packager.savedmodel.stepwise import StepwiseModel, UnsupportedGraphError
 from packager.savedmodel.variables import checkpoint_tensors, write_variables
 from packager.savedmodel.versions import output_error
 from packager.values import Endpoint, Signature, TensorSpec
+
+LOADED_WHOLE = 64 << 20
+"""Bytes of variables up to which a SavedModel is loaded as a server loads it, to compare it."""
 
 TOLERANCE = 1e-5
 """Largest difference allowed between the source's and the SavedModel's answer, absolute and relative."""
@@ -35,10 +39,14 @@ class Exported:
     signatures: tuple[Signature, ...]
     """As traced."""
     warnings: tuple[str, ...]
+    fallbacks: tuple[str, ...]
+    """What could not be done as a stream, and why."""
 
 
-def export(endpoints: Sequence[Endpoint], folder: Path, *, report: Report = silent) -> Exported:
-    """Write the SavedModel of ``endpoints`` into the empty ``folder``.
+def export(
+    endpoints: Sequence[Endpoint], folder: Path, *, resources: Sequence[Any] = (), report: Report = silent
+) -> Exported:
+    """Write the SavedModel of ``endpoints`` into the empty ``folder``; ``resources`` are the model's tables.
 
     Each graph is traced once, in inference mode. Only what they read is saved: no optimizer, no metrics.
     """
@@ -49,7 +57,7 @@ def export(endpoints: Sequence[Endpoint], folder: Path, *, report: Report = sile
     module.weights = _captured_variables(
         functions.values()
     )  # what a function reads must hang on what is saved
-    module.resources = list(endpoints[0].resources)
+    module.resources = [*endpoints[0].resources, *resources]
     say(report, "writing the SavedModel")
     try:
         with writing(folder):
@@ -63,7 +71,9 @@ def export(endpoints: Sequence[Endpoint], folder: Path, *, report: Report = sile
     publish(folder, endpoints, names)
     make_canonical(folder)
     return Exported(
-        signatures=tuple(_signature(end, functions[end.key]) for end in endpoints), warnings=warnings
+        signatures=tuple(_signature(end, functions[end.key]) for end in endpoints),
+        warnings=warnings,
+        fallbacks=(),
     )
 
 
@@ -115,16 +125,37 @@ def _answered(endpoint: Endpoint, request: Sequence[Any]) -> Sample:
     )
 
 
-def measure_parity(folder: Path, samples: Sequence[Sample]) -> float:
-    """Load the SavedModel in ``folder``, ask it, and return the largest difference from ``samples``.
+def measure_parity(
+    folder: Path, samples: Sequence[Sample], *, report: Report = silent
+) -> tuple[float, tuple[str, ...]]:
+    """Ask the SavedModel in ``folder``, and return the largest difference from ``samples``.
 
+    One of more than LOADED_WHOLE bytes is asked in steps; returned as well is why not, where that cannot be.
     Raises ParityError where an answer is further off than TOLERANCE.
     """
-    loaded = tf.saved_model.load(str(folder))
+    say(report, "comparing the SavedModel with its source")
+    if sum(file.stat().st_size for file in folder.glob("variables/*")) > LOADED_WHOLE:
+        try:
+            return _largest_difference(StepwiseModel(folder).ask, samples), ()
+        except UnsupportedGraphError as error:
+            reason = f"the SavedModel was loaded whole to compare it: {error}"
+            detail(report, reason)
+            return _largest_difference(_loaded(folder), samples), (reason,)
+    return _largest_difference(_loaded(folder), samples), ()
+
+
+Ask = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+
+
+def _loaded(folder: Path) -> Ask:
+    model = tf.saved_model.load(str(folder))
+    return lambda key, inputs: model.signatures[key](**inputs)
+
+
+def _largest_difference(ask: Ask, samples: Sequence[Sample]) -> float:
     worst = 0.0
     for sample in samples:
-        inputs = {name: tf.constant(array) for name, array in sample.inputs.items()}
-        answers = loaded.signatures[sample.signature](**inputs)
+        answers = ask(sample.signature, {name: tf.constant(array) for name, array in sample.inputs.items()})
         for name, expected in sample.outputs.items():
             worst = max(worst, _difference(name, expected, answers[name].numpy()))
     return worst

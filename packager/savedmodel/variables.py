@@ -78,11 +78,11 @@ def _add_tensor(bundle: BundleWriter, key: str, value: Any) -> None:
     if isinstance(value, Mapping):
         (value,) = value.values()  # parts of a tensor by their place; nothing of ours has more than one
     tensor = tf.convert_to_tensor(value.tensor if isinstance(value, SaveSpec) else value)
-    shape, array = tensor.shape.as_list(), np.asarray(tensor.numpy())
-    if tensor.dtype == tf.string:
-        bundle.add_strings(key, shape, array.ravel().tolist())
+    shape = tensor.shape.as_list()
+    if tensor.dtype == tf.string:  # as objects: numpy's own text type drops NUL bytes at the end
+        bundle.add_strings(key, shape, np.asarray(tensor.numpy(), object).ravel().tolist())
         return
-    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    data = np.ascontiguousarray(tensor.numpy()).reshape(-1).view(np.uint8)
     pieces = (data[begin : begin + BUFFER].data for begin in range(0, len(data), BUFFER))
     bundle.add(key, dtype=tensor.dtype.as_datatype_enum, shape=shape, blocks=pieces)
 

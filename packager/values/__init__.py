@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from packager.values.access import AS_DOCKER_DOES, DOCKER_HUB, RegistryAccess, registry_of
-from packager.values.contracts import Audit, ContractChange, ContractDiff
 from packager.values.document import to_json
 from packager.values.files import (
     NOTHING_SUPPLIED,
@@ -25,11 +23,11 @@ from packager.values.models import (
     Endpoint,
     ServableVersion,
     Signature,
+    StageTime,
     check_model_name,
     check_version,
 )
-from packager.values.release import Check, Origin, Release
-from packager.values.serving import LATEST, SERVER_DEFAULTS, ServingOptions, VersionLabel
+from packager.values.release import Check, Release
 from packager.values.smoke import (
     NO_LIMITS,
     Budget,
@@ -61,6 +59,7 @@ __all__ = [
     "NOTHING_SUPPLIED",
     "lambda_name",
     "Signature",
+    "StageTime",
     "Endpoint",
     "ServableVersion",
     "Conversion",
@@ -72,14 +71,6 @@ __all__ = [
     "BuiltImage",
     "VerifiedImage",
     "PushedImage",
-    "RegistryAccess",
-    "AS_DOCKER_DOES",
-    "DOCKER_HUB",
-    "registry_of",
-    "ServingOptions",
-    "VersionLabel",
-    "SERVER_DEFAULTS",
-    "LATEST",
     "Prediction",
     "Probe",
     "ExampleRequest",
@@ -93,11 +84,7 @@ __all__ = [
     "percentile",
     "Load",
     "LoadResult",
-    "ContractChange",
-    "ContractDiff",
-    "Audit",
     "Release",
     "Check",
-    "Origin",
     "to_json",
 ]

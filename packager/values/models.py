@@ -72,11 +72,16 @@ class ConversionOptions:
     warmup: tuple[int, ...] = (1,)
     """Batch sizes that a server plays before it is ready."""
 
-    compatible_with: str | None = None
-    """A target whose clients must not break: what would break them is refused."""
-
 
 AS_THE_SOURCE = ConversionOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTime:
+    """How long a stage took."""
+
+    name: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +103,12 @@ class Conversion:
     parity: float
     """Largest absolute difference between the source model's and the SavedModel's answers."""
     warnings: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+    """Why something was done in an ordinary way, which takes more memory, instead of as a stream."""
+    stages: tuple[StageTime, ...] = ()
+    """Where the time went, in order."""
+    peak_memory: int = 0
+    """The most bytes that the process which converted had in memory at once, TensorFlow's own included."""
 
 
 def check_model_name(name: str) -> str:

@@ -75,7 +75,6 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
-    code: Code = Code.OK
 
 
 def html_error(status: int, reason: str) -> Answer:
@@ -104,14 +103,12 @@ class RestApi:
         try:
             return Answer(200, headers, self._process(request))
         except VersionTooBigError:
-            return Answer(400, headers, code=Code.INVALID_ARGUMENT)
+            return Answer(400, headers)
         except StatusError as failure:
-            status = HTTP_STATUS.get(failure.code, 500)
-            return Answer(status, headers, answers.error(failure), failure.code)
+            return Answer(HTTP_STATUS.get(failure.code, 500), headers, answers.error(failure))
         except Exception as bug:  # noqa: BLE001 - a bug is answered, and logged
             log.exception("Answering %s %s failed", request.method, request.path)
-            error = StatusError(Code.INTERNAL, repr(bug))
-            return Answer(500, headers, answers.error(error), error.code)
+            return Answer(500, headers, answers.error(StatusError(Code.INTERNAL, repr(bug))))
 
     def _preflight(self, request: Request) -> Answer:
         origin = request.headers.get("origin", "")

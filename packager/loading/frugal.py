@@ -1,0 +1,98 @@
+"""Keras 3 without waste: it builds a model once, makes no numbers to overwrite, and lets go of what it used.
+
+As it is, a Sequential is built anew for each layer that is added to it, a variable is initialised before it
+is loaded, and a functional model holds every layer's answer until the last one is there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import keras
+from keras.src.backend import Variable
+from keras.src.ops.function import Function
+
+from packager.loading.deferred import Initial, deferred_variables
+
+
+@contextmanager
+def frugal_building() -> Iterator[None]:
+    """Build each model inside once, and leave its large variables without numbers."""
+    with ExitStack() as patches:
+        patches.enter_context(deferred_variables())
+        patches.enter_context(_replaced(Variable, "_initialize_with_initializer", _initialize))
+        patches.enter_context(_replaced(keras.Sequential, "from_config", classmethod(_from_config)))
+        yield
+
+
+@contextmanager
+def frugal_answering() -> Iterator[None]:
+    """Let functional models inside hold an answer of a layer only until the last layer has read it."""
+    with _replaced(Function, "_run_through_graph", _run_through_graph):
+        yield
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Give a class another method for a while; Keras has no place to hand one in."""
+    own = vars(owner).get(name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if own is None:
+            delattr(owner, name)  # its parent's shows again
+        else:
+            setattr(owner, name, own)
+
+
+def _initialize(variable: Any, initializer: Any) -> None:
+    """Ask TensorFlow for a variable, and tell it the shape, which Keras does not."""
+    variable._initialize(Initial(initializer, variable._shape, variable._dtype))
+
+
+_original_from_config = keras.Sequential.from_config.__func__
+
+
+def _from_config(cls: Any, config: Any, custom_objects: Any = None) -> Any:
+    build = keras.Sequential._maybe_rebuild
+    with _replaced(keras.Sequential, "_maybe_rebuild", lambda _: None):
+        model = _original_from_config(cls, config, custom_objects)
+    if not model._functional and model._layers:
+        build(model)
+    return model
+
+
+def _run_through_graph(
+    function: Any,
+    inputs: Any,
+    operation_fn: Callable[[Any], Any] = lambda operation: operation,
+    call_fn: Callable[..., Any] | None = None,
+) -> Any:
+    """Do what Keras does, and drop each tensor after its last reader."""
+    nodes = [
+        node
+        for depth in sorted(function._nodes_by_depth, reverse=True)
+        for node in function._nodes_by_depth[depth]
+        if node.operation and not node.is_input
+    ]
+    readers = Counter(id(x) for node in nodes for x in {id(x): x for x in node.input_tensors}.values())
+    readers.update(map(id, function.outputs))
+    tensors = dict(zip(map(id, function.inputs), keras.tree.flatten(inputs), strict=False))
+    for node in nodes:
+        read = {id(x) for x in node.input_tensors}
+        if not read <= tensors.keys():
+            continue
+        args, kwargs = node.arguments.fill_in(tensors)
+        operation = operation_fn(node.operation)
+        answer = operation(*args, **kwargs) if call_fn is None else call_fn(operation, *args, **kwargs)
+        del args, kwargs
+        tensors.update(zip(map(id, node.outputs), keras.tree.flatten(answer), strict=False))
+        readers.subtract(read)
+        for x in read:
+            if not readers[x]:
+                del tensors[x]
+    return keras.tree.pack_sequence_as(function._outputs_struct, [tensors[id(x)] for x in function.outputs])

@@ -1,0 +1,241 @@
+"""A written SavedModel, asked one operation after the other: a weight is in memory while it is used only.
+
+A server restores all weights before it answers. To see that a model answers right which is larger than the
+memory of this machine, its graphs are taken from ``saved_model.pb`` and run here as they are: variables are
+restored as the graph itself says, but each is read from the checkpoint, whose checksums TensorFlow
+compares, when an operation asks for it. Every other operation is run by TensorFlow's own kernel.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.eager import context, execute
+from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
+
+Values = Sequence[Any]
+
+
+class UnsupportedGraphError(Exception):
+    """The graph does something with a variable, or with a function, that cannot be done in steps."""
+
+
+@dataclass(slots=True)
+class _Handle:
+    """Stands for a variable's handle."""
+
+    restored: _Restored | None = None
+
+    def value(self) -> _Restored:
+        if self.restored is None:
+            raise UnsupportedGraphError("a variable is read that nothing restores")
+        return self.restored
+
+
+@dataclass(frozen=True, slots=True)
+class _Restored:
+    """Stands for a tensor of the checkpoint, until an operation wants its numbers."""
+
+    prefix: Any
+    key: Any
+    part: Any
+    dtype: Any
+
+    def read(self) -> Any:
+        return tf.raw_ops.RestoreV2(
+            prefix=self.prefix, tensor_names=[self.key], shape_and_slices=[self.part], dtypes=[self.dtype]
+        )[0]
+
+
+def _read(value: Any) -> Any:
+    return value.read() if isinstance(value, _Restored) else value
+
+
+class StepwiseModel:
+    """The signatures of a SavedModel; each call reads the weights anew."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the graphs and restore the variables. Raises UnsupportedGraphError."""
+        document = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+        (self._meta,) = document.meta_graphs
+        if self._meta.asset_file_def:
+            raise UnsupportedGraphError("it has assets")
+        self._graph = tf.Graph()
+        with self._graph.as_default():
+            tf.graph_util.import_graph_def(self._meta.graph_def, name="")
+        self._functions: dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}  # handles, of variables and of tables
+        self._restore(str(folder / "variables" / "variables"))
+
+    def ask(self, key: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer a request to the signature ``key``."""
+        signature = self._meta.signature_def[key]
+        feeds = {signature.inputs[name].name: value for name, value in inputs.items()}
+        names = list(signature.outputs)
+        fetches = [self._graph.get_tensor_by_name(signature.outputs[name].name) for name in names]
+        return dict(zip(names, map(_read, self._run(fetches, feeds)), strict=True))
+
+    def _restore(self, prefix: str) -> None:
+        saver, definitions = self._meta.saver_def, self._meta.signature_def
+        self._run([], {saver.filename_tensor_name: tf.constant(prefix)}, [saver.restore_op_name])
+        if "__saved_model_init_op" in definitions:
+            name = definitions["__saved_model_init_op"].outputs["__saved_model_init_op"].name
+            self._run([], {}, [name.partition(":")[0]])
+
+    def _run(
+        self, fetches: Sequence[Any], feeds: Mapping[str, Any], targets: Sequence[str] = ()
+    ) -> list[Any]:
+        """Run what ``fetches`` and the operations ``targets`` of the main graph need."""
+        operations = [self._graph.get_operation_by_name(name) for name in targets]
+        return self._evaluate(fetches, operations, {**self._kept, **feeds})
+
+    def _evaluate(
+        self, fetches: Sequence[Any], targets: Sequence[Any], known: Mapping[str, Any]
+    ) -> list[Any]:
+        values = dict(known)
+        order = list(_needed([*(tensor.op for tensor in fetches), *targets], known))
+        readers = Counter(tensor.name for op in order for tensor in op.inputs)
+        readers.update(tensor.name for tensor in fetches)
+        for op in order:
+            answers = self._operation(op, [values[tensor.name] for tensor in op.inputs])
+            values.update(zip((tensor.name for tensor in op.outputs), answers, strict=False))
+            del answers
+            readers.subtract(tensor.name for tensor in op.inputs)
+            for tensor in (*op.inputs, *op.outputs):
+                if not readers[tensor.name]:
+                    values.pop(tensor.name, None)
+        return [values[tensor.name] for tensor in fetches]
+
+    def _operation(self, op: Any, inputs: list[Any]) -> Values:
+        if op.type in ("VarHandleOp", "HashTableV2", "MutableHashTableV2"):
+            return [self._kept.setdefault(op.outputs[0].name, self._resource(op))]
+        if (special := _SPECIAL.get(op.type)) is not None:
+            return special(self, op, inputs)
+        if any(isinstance(value, _Handle) for value in inputs):
+            raise UnsupportedGraphError(f"{op.type} takes a variable")
+        return _kernel(op, [_read(value) for value in inputs])
+
+    def _resource(self, op: Any) -> Any:
+        return _Handle() if op.type == "VarHandleOp" else _kernel(op, [])[0]
+
+    def _call(self, name: str, inputs: Values) -> Values:
+        graph = self._function(name)
+        known = {given.name: value for given, value in zip(graph.inputs, inputs, strict=True)}
+        effects = [op for op in graph.get_operations() if op.type in _EFFECTS]
+        return self._evaluate(graph.outputs, effects, known)
+
+    def _function(self, name: str) -> Any:
+        if name not in self._functions:
+            library = self._meta.graph_def.library.function
+            (definition,) = (f for f in library if f.signature.name == name)
+            with self._graph.as_default():
+                self._functions[name] = function_def_to_graph(definition)
+        return self._functions[name]
+
+    def _partitioned_call(self, op: Any, inputs: Values) -> Values:
+        return self._call(op.get_attr("f").name, inputs)
+
+    def _while(self, op: Any, inputs: Values) -> Values:
+        condition, body = op.get_attr("cond").name, op.get_attr("body").name
+        while bool(_read(self._call(condition, inputs)[0])):
+            inputs = self._call(body, inputs)
+        return inputs
+
+    def _if(self, op: Any, inputs: Values) -> Values:
+        branch = "then_branch" if bool(_read(inputs[0])) else "else_branch"
+        return self._call(op.get_attr(branch).name, inputs[1:])
+
+    def _assign(self, _op: Any, inputs: Values) -> Values:
+        handle, value = inputs
+        if not isinstance(handle, _Handle) or not isinstance(value, _Restored):
+            raise UnsupportedGraphError("a variable is assigned")
+        handle.restored = value
+        return []
+
+
+def _needed(operations: Sequence[Any], known: Mapping[str, Any]) -> Iterator[Any]:
+    """Yield ``operations`` and all that they need, in an order to run them; ``known`` is there already."""
+    done: set[str] = set()
+    waiting = [(op, False) for op in reversed(operations)]
+    while waiting:
+        op, ready = waiting.pop()
+        if op.name in done or (op.outputs and all(tensor.name in known for tensor in op.outputs)):
+            continue
+        if ready:
+            done.add(op.name)
+            yield op
+            continue
+        waiting.append((op, True))
+        sources = [tensor.op for tensor in op.inputs if tensor.name not in known]
+        waiting += [(source, False) for source in (*sources, *op.control_inputs) if source.name not in done]
+
+
+def _kernel(op: Any, inputs: Values) -> Values:
+    """Run an operation by TensorFlow's kernel for it."""
+    attributes = [part for a in op.op_def.attr for part in (a.name, _attribute(op.get_attr(a.name)))]
+    answers: Values = execute.execute(
+        op.type.encode(), len(op.outputs), list(inputs), tuple(attributes), context.context()
+    )
+    return answers or []
+
+
+def _attribute(value: Any) -> Any:
+    """Return an attribute as eager execution wants it."""
+    if isinstance(value, tf.DType):
+        return value.as_datatype_enum
+    if isinstance(value, tf.compat.v1.TensorShape) or hasattr(value, "unknown_rank"):
+        shape = tf.TensorShape(value)
+        return None if shape.rank is None else shape.as_list()
+    if isinstance(value, list):
+        return [_attribute(entry) for entry in value]
+    if hasattr(value, "DESCRIPTOR"):
+        raise UnsupportedGraphError(f"an attribute is a {value.DESCRIPTOR.name}")
+    return value
+
+
+def _constant(_model: StepwiseModel, op: Any, _inputs: Values) -> Values:
+    return [tf.constant(tf.make_ndarray(op.get_attr("value")), dtype=op.outputs[0].dtype)]
+
+
+def _pass_on(_model: StepwiseModel, _op: Any, inputs: Values) -> Values:
+    return inputs
+
+
+def _restore(_model: StepwiseModel, op: Any, inputs: Values) -> Values:
+    prefix, keys, parts = inputs
+    rows = zip(keys, parts, op.get_attr("dtypes"), strict=True)
+    return [_Restored(prefix, key, part, dtype) for key, part, dtype in rows]
+
+
+def _gather(_model: StepwiseModel, op: Any, inputs: Values) -> Values:
+    batch = op.get_attr("batch_dims")
+    return [tf.gather(inputs[0].value().read(), _read(inputs[1]), batch_dims=batch)]
+
+
+_SPECIAL: dict[str, Callable[[StepwiseModel, Any, Any], Values]] = {
+    "Const": _constant,
+    "Identity": _pass_on,
+    "PlaceholderWithDefault": _pass_on,
+    "NoOp": lambda _model, _op, _inputs: [],
+    "RestoreV2": _restore,
+    "AssignVariableOp": StepwiseModel._assign,
+    "ReadVariableOp": lambda _model, _op, inputs: [inputs[0].value()],
+    "ResourceGather": _gather,
+    "ResourceGatherNd": lambda _model, _op, inputs: [
+        tf.gather_nd(inputs[0].value().read(), _read(inputs[1]))
+    ],
+    "PartitionedCall": StepwiseModel._partitioned_call,
+    "StatefulPartitionedCall": StepwiseModel._partitioned_call,
+    "While": StepwiseModel._while,
+    "StatelessWhile": StepwiseModel._while,
+    "If": StepwiseModel._if,
+    "StatelessIf": StepwiseModel._if,
+}
+_EFFECTS = {"AssignVariableOp", "LookupTableImportV2", "InitializeTableV2", "StatefulPartitionedCall"}
+"""What a function may do beside giving its outputs."""

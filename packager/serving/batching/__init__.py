@@ -1,1 +1,0 @@
-"""Runs the requests of several clients as one batch (``batching_session.cc`` of TensorFlow Serving)."""

@@ -1,1 +1,0 @@
-"""Files to fuzz with: valid ones, and what is done to them."""
