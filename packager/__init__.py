@@ -3,23 +3,66 @@
 The functions here are the verbs of the command, with the same names: ``packager.inspect("model.h5")``,
 ``packager.package("model.h5", name="digits", tag="digits:1")``. They return the frozen values of
 ``packager.values`` and raise the errors of ``packager.errors``. ``packager.running`` gives tests of
-your own a server to ask.
+your own a server to ask, ``packager.describe`` is ``inspect`` for models that were made already.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from packager.pipeline import build, convert, doctor, inspect, package, push, running, serve, smoke
+    from packager.interface import client, describe, diff, openapi
+    from packager.pipeline import (
+        build,
+        convert,
+        doctor,
+        inspect,
+        package,
+        push,
+        running,
+        serve,
+        smoke,
+        verify,
+    )
 
-__all__ = ["inspect", "convert", "build", "smoke", "push", "package", "running", "serve", "doctor"]
+_FROM = {
+    "pipeline": (
+        "inspect",
+        "convert",
+        "build",
+        "smoke",
+        "push",
+        "verify",
+        "package",
+        "running",
+        "serve",
+        "doctor",
+    ),
+    "interface": ("describe", "diff", "openapi", "client"),
+}
+
+__all__ = [
+    "inspect",
+    "convert",
+    "build",
+    "smoke",
+    "push",
+    "verify",
+    "package",
+    "running",
+    "serve",
+    "doctor",
+    "describe",
+    "diff",
+    "openapi",
+    "client",
+]
 
 
 def __getattr__(name: str) -> Any:
     # Found when first used: the embedded server is inside this package and must start with nothing else.
-    if name in __all__:
-        from packager import pipeline
-
-        return getattr(pipeline, name)
+    for module, names in _FROM.items():
+        if name in names:
+            return getattr(import_module(f"packager.{module}"), name)
     raise AttributeError(f"module 'packager' has no attribute {name!r}")

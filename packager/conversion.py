@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packager.contract import Contract, Sample, write_contract
+from packager.contract import Contract, Sample, example_calls, write_contract
 from packager.errors import ExportError, ParityError
 from packager.progress import Report, detail, say
 from packager.signatures import Declaration
@@ -126,6 +126,8 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         loader=model.loader,
         signatures=exported.signatures,
         samples=source.samples,
+        model=request.name,
+        examples=example_calls(exported.signatures, source.samples, request.name),
     )
     with writing(request.work):
         write_contract(contract, request.work)

@@ -12,7 +12,8 @@
     │   ├── SignatureError               15   a name or shape the signature cannot have
     │   ├── OutputError                  16   the output cannot be written
     │   ├── VersionExistsError           17   that version is there already
-    │   └── ParityError                  18   the SavedModel does not answer as its source does
+    │   ├── ParityError                  18   the SavedModel does not answer as its source does
+    │   └── BreakingChangeError          19   clients of the older contract would break
     ├── EngineError                      20   the container engine failed
     │   ├── EngineUnavailableError       21   no container engine answers
     │   ├── BaseUnavailableError         22   the base image cannot be had
@@ -31,7 +32,8 @@
     └── RegistryError                    40   the registry failed
         ├── RegistryUnreachableError     41   no registry answers at that address
         ├── RegistryAuthError            42   the registry wants other credentials
-        └── DigestMismatchError          43   the registry holds other bytes than were pushed
+        ├── DigestMismatchError          43   the registry holds other bytes than were pushed
+        └── ProvenanceError              44   what should prove an image's origin is missing or does not fit
 
 Exit code 0 is success, 1 a bug of packager's own (the only case with a traceback), 130 and 143 an
 interruption by SIGINT and SIGTERM.
@@ -124,6 +126,12 @@ class ParityError(ExportError):
     """The SavedModel answers otherwise than the model it was made from."""
 
     exit_code = 18
+
+
+class BreakingChangeError(ExportError):
+    """A client that was written for the older contract would break."""
+
+    exit_code = 19
 
 
 class EngineError(PackagerError):
@@ -238,3 +246,9 @@ class DigestMismatchError(RegistryError):
     """The registry holds other bytes than were pushed."""
 
     exit_code = 43
+
+
+class ProvenanceError(RegistryError):
+    """What should prove an image's origin is missing, or does not fit the image."""
+
+    exit_code = 44

@@ -16,51 +16,62 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packager.errors import (
-    EngineUnavailableError,
     ImageNotFoundError,
+    ModelFileError,
     OutputError,
     UsageError,
     WeightsOnlyError,
 )
+from packager.imaging import build as build
+from packager.imaging import chosen_engine, docker_engine, parse_references, push_tested, servables_in
+from packager.imaging import push as push
+from packager.imaging import verify as verify
+from packager.imaging import verify_build as verify_build
 from packager.progress import Report, Stopwatch, detail, info, say, silent, stage
 from packager.values import (
+    AS_DOCKER_DOES,
     AS_THE_SOURCE,
     NO_LIMITS,
     Budget,
-    BuiltImage,
     Check,
     Conversion,
     ConversionOptions,
     FileKind,
     ImageReference,
     Inspection,
-    PushedImage,
+    RegistryAccess,
     Release,
-    ServableVersion,
     SmokeReport,
     StageTime,
     Supplied,
-    VerifiedImage,
     check_model_name,
     check_version,
     to_json,
 )
 
 if TYPE_CHECKING:
-    from packager.engine import Engine
     from packager.smoketest import Timeline
 
 PathLike = str | os.PathLike[str]
 
 
-def inspect(file: PathLike) -> Inspection:
+def inspect(file: PathLike, *, sarif: PathLike | None = None) -> Inspection:
     """Tell what ``file`` is, from its structure alone: nothing in it is loaded or executed.
 
-    Raises ModelFileError where it is no HDF5 file, saying what it is instead.
+    The findings are written to ``sarif`` as well, for a code scanner's dashboard. Raises ModelFileError
+    where it is no HDF5 file, saying what it is instead.
     """
-    from packager.h5 import inspect_file
+    from packager.h5 import inspect_file, sarif_of_failure, sarif_of_inspection, write_sarif
 
-    return inspect_file(Path(file))
+    try:
+        inspection = inspect_file(Path(file))
+    except ModelFileError as error:
+        if sarif is not None:
+            write_sarif(sarif_of_failure(Path(file), error, version=packager_version()), Path(sarif))
+        raise
+    if sarif is not None:
+        write_sarif(sarif_of_inspection(inspection, version=packager_version()), Path(sarif))
+    return inspection
 
 
 def convert(
@@ -77,17 +88,21 @@ def convert(
 
     ``version`` is the next free one unless given; ``force`` replaces one that exists. ``options`` bring what
     the file lacks, and choose the signatures. The SavedModel is compared with the rebuilt model before it is
-    put in place. Raises a ModelFileError or an ExportError; then nothing is left behind.
+    put in place, and its signatures with those of ``options.compatible_with``. Raises a ModelFileError or an
+    ExportError; then nothing is left behind.
     """
     from packager.conversion import ConversionRequest, convert_inspected, environment
     from packager.h5 import admit, unsafe_lambdas
+    from packager.interface import check_compatible
     from packager.isolation import run_isolated
     from packager.savedmodel import new_version
     from packager.signatures import Declaration, read_declaration
+    from packager.targets import resolve
 
     check_model_name(name)
     if version is not None:
         check_version(version)
+    older = options.compatible_with and resolve(options.compatible_with, report=report)
     report = watch = Stopwatch(report)
     say(report, "inspecting the file")
     inspection, config = admit(Path(file), options.supplied)
@@ -106,6 +121,8 @@ def convert(
             work=slot.work,
         )
         result = run_isolated(convert_inspected, request, report=report, environment=environment(inspection))
+        if older:
+            check_compatible(older, result.signatures)
         servable = slot.publish()
     stages = tuple(StageTime(name=name, seconds=seconds) for name, seconds in watch.stop().items())
     _tell_cost(stages, result.peak_memory, report)
@@ -189,65 +206,6 @@ def _require_no_architecture(inspection: Inspection) -> None:
         )
 
 
-def build(
-    model: PathLike,
-    *,
-    tag: str,
-    base: str = "official",
-    versions: Sequence[int] = (),
-    engine: str = "auto",
-    oci_layout: PathLike | None = None,
-    tarball: PathLike | None = None,
-    push: bool = False,
-    report: Report = silent,
-) -> BuiltImage:
-    """Build an image that serves the model folder ``model`` (all its versions, or ``versions``).
-
-    ``engine`` is ``docker``, ``none`` or ``auto``: docker where it answers. Besides, or instead, the image
-    goes to the folder ``oci_layout``, to the file ``tarball`` (for ``docker load``), and with ``push`` to
-    its registry: without an engine straight from its parts. Raises an EngineError or a RegistryError.
-    """
-    from packager.image import build_image
-
-    reference = ImageReference.parse(tag)
-    servables = _servables(Path(model), versions)
-    with _engine(engine) as container_engine:
-        return build_image(
-            servables,
-            reference,
-            base=base,
-            engine=container_engine,
-            layout=None if oci_layout is None else Path(oci_layout),
-            tarball=None if tarball is None else Path(tarball),
-            publish=push,
-            report=report,
-        )
-
-
-def verify(
-    model: PathLike,
-    reference: str,
-    *,
-    base: str = "official",
-    versions: Sequence[int] = (),
-    engine: str = "auto",
-    report: Report = silent,
-) -> VerifiedImage:
-    """See that the image ``reference`` is, to the byte, what ``build`` would make; nothing is built.
-
-    It is looked for in the engine, then in its registry. Raises DigestMismatchError, which tells what
-    differs.
-    """
-    from packager.image import rebuild_on_paper, verify_image
-
-    parsed = ImageReference.parse(reference)
-    servables = _servables(Path(model), versions)
-    with _engine(engine) as container_engine:
-        image = rebuild_on_paper(servables, parsed, base=base, engine=container_engine, report=report)
-        verify_image(image, parsed, engine=container_engine, report=report)
-    return VerifiedImage(reference=parsed, image_id=image.id)
-
-
 def smoke(
     target: PathLike,
     *,
@@ -287,7 +245,7 @@ def smoke(
         )
     reference = _image_target(os.fspath(target))
     timeline.begin("engine")
-    with _docker() as engine:
+    with docker_engine() as engine:
         return smoke_image(
             engine,
             reference,
@@ -328,7 +286,7 @@ def running(
         return
     reference = _image_target(os.fspath(target))
     with (
-        _docker() as engine,
+        docker_engine() as engine,
         running_image(
             engine, reference, version=version, timeout=timeout, port=port, report=report
         ) as served,
@@ -336,26 +294,11 @@ def running(
         yield served.url
 
 
-def push(reference: str, *, source: PathLike | None = None, report: Report = silent) -> PushedImage:
-    """Push an image and return it by the digest that the registry reports. Raises a RegistryError.
-
-    The image is the engine's of that name, or with ``source`` the one in that OCI layout, for which no
-    engine is needed.
-    """
-    parsed = ImageReference.parse(reference)
-    if source is not None:
-        from packager.image import push_image, read_layout
-
-        return push_image(read_layout(Path(source)), parsed, report=report)
-    with _docker() as engine:
-        return engine.push(parsed, report=report)
-
-
 def package(
     file: PathLike,
     *,
     name: str,
-    tag: str,
+    tag: str | Sequence[str],
     version: int | None = None,
     output: PathLike = "models",
     force: bool = False,
@@ -366,6 +309,9 @@ def package(
     timeout: float = 120,
     tolerance: float = 1e-5,
     push: bool = False,
+    attest: bool = True,
+    sign: str | None = None,
+    access: RegistryAccess = AS_DOCKER_DOES,
     record: PathLike | None = None,
     report: Report = silent,
 ) -> Release:
@@ -375,7 +321,7 @@ def package(
     in the embedded server. ``record`` is where the release record goes, ``<output>/<name>/release.json``
     unless given. Each stage raises its own errors; what earlier stages finished stays.
     """
-    reference = ImageReference.parse(tag)
+    reference, *also = parse_references(tag)
     engine = _resolve_engine(engine)
     stages = 4 if push else 3
     stage(report, f"convert {os.fspath(file)}", number=1, of=stages)
@@ -395,11 +341,12 @@ def package(
     stage(report, f"build {reference}", number=2, of=stages)
     image = build(
         folder,
-        tag=str(reference),
+        tag=[str(reference), *map(str, also)],
         base=base,
         versions=[conversion.servable.version],
         engine=engine,
         oci_layout=oci_layout,
+        access=access,
         report=report,
     )
     target = str(reference) if image.in_engine else folder
@@ -414,7 +361,9 @@ def package(
     pushed = None
     if push:
         stage(report, f"push {reference}", number=4, of=stages)
-        pushed = _push(str(reference), source=None if image.in_engine else image.layout, report=report)
+        pushed = push_tested(
+            image, conversion.servable, base=base, attest=attest, sign=sign, access=access, report=report
+        )
     release = Release(
         packager=packager_version(),
         conversion=conversion,
@@ -425,9 +374,6 @@ def package(
     )
     _write_record(release)
     return release
-
-
-_push = push  # ``package`` has an argument of that name
 
 
 def serve(
@@ -445,7 +391,7 @@ def serve(
     from packager.runtime import server_command
 
     base_path = Path(model)
-    _servables(base_path, ())
+    servables_in(base_path, ())
     command = server_command(base_path, rest_port=port, grpc_port=grpc_port, address=address, flags=arguments)
     process = subprocess.Popen(command)
     try:
@@ -470,55 +416,9 @@ def packager_version() -> str:
     return version("tfserving-packager")
 
 
-def _servables(model: Path, versions: Sequence[int]) -> tuple[ServableVersion, ...]:
-    from packager.savedmodel import version_folders
-
-    found = version_folders(model)
-    if not found:
-        raise ImageNotFoundError(
-            f"no model versions in {os.fspath(model)!r}",
-            hint="a model folder has a sub folder per version: packager convert FILE --name NAME",
-        )
-    if missing := set(versions) - set(found):
-        raise ImageNotFoundError(
-            f"no version {', '.join(map(str, sorted(missing)))} in {os.fspath(model)!r}",
-            hint=f"it has: {', '.join(map(str, found))}",
-        )
-    name = check_model_name(model.resolve().name)
-    return tuple(
-        ServableVersion(name=name, version=version, path=path)
-        for version, path in found.items()
-        if not versions or version in versions
-    )
-
-
-@contextlib.contextmanager
-def _docker() -> Iterator[Engine]:
-    from packager.engine import connect
-
-    with contextlib.closing(connect()) as engine:
-        yield engine
-
-
-@contextlib.contextmanager
-def _engine(choice: str) -> Iterator[Engine | None]:
-    """Connect to the engine that ``choice`` names: ``docker``, ``none``, or ``auto``."""
-    if choice not in ("docker", "none", "auto"):
-        raise UsageError(f"invalid engine {choice!r}", hint="--engine docker, none or auto")
-    with contextlib.ExitStack() as stack:
-        engine = None
-        if choice != "none":
-            try:
-                engine = stack.enter_context(_docker())
-            except EngineUnavailableError:
-                if choice == "docker":
-                    raise
-        yield engine
-
-
 def _resolve_engine(choice: str) -> str:
     """Settle ``auto`` once, so that every stage of a run takes the same way."""
-    with _engine(choice) as engine:
+    with chosen_engine(choice) as engine:
         return "none" if engine is None else "docker"
 
 

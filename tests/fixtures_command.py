@@ -42,12 +42,13 @@ def command() -> list[str]:
 def packager(command: list[str], tmp_path: Path) -> Run:
     """Run a verb in an empty folder."""
 
-    def run(*arguments: object, cwd: Path = tmp_path, **environment: str) -> Done:
+    def run(*arguments: object, cwd: Path = tmp_path, stdin: str | None = None, **environment: str) -> Done:
         done = subprocess.run(
             [*command, *map(str, arguments)],
             cwd=cwd,
             env={**os.environ, "NO_COLOR": "1", **environment},
             capture_output=True,
+            input=stdin,
             text=True,
             timeout=300,
             check=False,

@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from packager.image.blobs import BlobStore
-from packager.image.image import MANIFEST, Image
+from packager.image.image import INDEX, MANIFEST, Image
 
 _CONFIG = """\
 version: 0.1
@@ -55,6 +55,27 @@ class Registry:
         )
         response.raise_for_status()
         return response.headers["Docker-Content-Digest"]
+
+    def get(self, path: str, name: str) -> requests.Response:
+        """Get a manifest or blob of a repository."""
+        answer = requests.get(
+            f"http://{self.address}/v2/{path}/{name}",
+            auth=(self.username, self.password),
+            headers={"Accept": f"{INDEX}, {MANIFEST}"},
+            timeout=10,
+        )
+        answer.raise_for_status()
+        return answer
+
+    def put(self, path: str, name: str, content: bytes, media_type: str) -> None:
+        """Put a manifest into a repository."""
+        requests.put(
+            f"http://{self.address}/v2/{path}/{name}",
+            auth=(self.username, self.password),
+            data=content,
+            headers={"Content-Type": media_type},
+            timeout=10,
+        ).raise_for_status()
 
     def upload(self, image: Image, blobs: BlobStore, path: str, tag: str) -> str:
         """Put an image there with no engine's help; return its digest."""

@@ -8,14 +8,18 @@ import typer
 
 from packager.cli.bench import bench
 from packager.cli.build import build
+from packager.cli.client import client
 from packager.cli.convert import convert
+from packager.cli.diff import diff
 from packager.cli.doctor import doctor
 from packager.cli.inspect import inspect
 from packager.cli.map import map_weights
+from packager.cli.openapi import openapi
 from packager.cli.package import package
 from packager.cli.push import push
 from packager.cli.serve import serve
 from packager.cli.smoke import smoke
+from packager.cli.verify import verify
 
 app = typer.Typer(
     name="packager",
@@ -25,7 +29,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for verb in (inspect, convert, build, smoke, bench, push, package, serve, doctor):
+for verb in (
+    inspect,
+    convert,
+    build,
+    smoke,
+    bench,
+    push,
+    verify,
+    package,
+    diff,
+    openapi,
+    client,
+    serve,
+    doctor,
+):
     app.command()(verb)
 app.command("map")(map_weights)
 

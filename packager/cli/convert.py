@@ -32,6 +32,7 @@ def convert(
     signature: options.Signature = None,
     samples: options.Samples = None,
     warmup: options.Warmup = None,
+    compatible_with: options.CompatibleWith = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -67,6 +68,7 @@ def convert(
                 signature=signature,
                 samples=samples,
                 warmup=options.parse_warmup(warmup),
+                compatible_with=compatible_with,
             ),
             report=shown.report,
         )

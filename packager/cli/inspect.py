@@ -1,16 +1,24 @@
-"""``packager inspect``: what an ``.h5`` file is, without loading it."""
+"""``packager inspect``: what an ``.h5`` file is, without loading it, or what a made model promises."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from packager import pipeline
 from packager.cli import options
 from packager.cli.screen import screen, size_text
+from packager.errors import UsageError
 from packager.values import FileKind, Inspection, LayerSummary, Severity
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from packager.contract import ExampleCall
+    from packager.interface import ServedModel
 
 KINDS = {
     FileKind.FULL_MODEL: "full model (architecture and weights)",
@@ -21,8 +29,22 @@ KINDS = {
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 
 
+MODEL_FILES = (".h5", ".hdf5", ".keras")
+
+
 def inspect(
-    file: options.File,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="The .h5 or .hdf5 file; or a SavedModel, model folder, OCI layout, image, or contract.json.",
+            show_default=False,
+        ),
+    ],
+    sarif: Annotated[
+        Path | None,
+        typer.Option("--sarif", metavar="FILE", help="Write the findings into this file as SARIF 2.1.0."),
+    ] = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -30,13 +52,67 @@ def inspect(
     """Tell what FILE is, without loading it.
 
     Shows its kind, who wrote it, layers, inputs and outputs, and what is unsafe in it. Nothing in the
-    file is executed.
+    file is executed. Of a model that was made already, in a folder or an image, it shows the contract:
+    the signatures, and a request to each with the answer that was recorded.
 
-    Example: packager inspect model.h5 --json
+    Example: packager inspect model.h5 --json --sarif findings.sarif
     """
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
-        inspection = pipeline.inspect(file)
-        shown.show(inspection, lambda console: render(inspection, console))
+        if _is_model_file(target):
+            inspection = pipeline.inspect(target, sarif=sarif)
+            shown.show(inspection, lambda console: render(inspection, console))
+        elif sarif is not None:
+            raise UsageError(f"{target!r} has no findings for --sarif", hint="leave --sarif away")
+        else:
+            from packager.interface import describe
+
+            served = describe(target, report=shown.report)
+            shown.show(served, lambda console: render_served(served, console))
+
+
+def _is_model_file(target: str) -> bool:
+    """Whether it is, or is meant to be, a file of Keras: no folder, no contract, no image."""
+    path = Path(target)
+    if path.is_dir() or path.suffix == ".json":
+        return False
+    return path.exists() or path.suffix in MODEL_FILES or target.startswith((".", os.sep))
+
+
+def render_served(served: ServedModel, console: Console) -> None:
+    """Show a contract as a page: head, and each signature with its example."""
+    from rich.markup import escape
+
+    version = "" if served.version is None else f", version {served.version}"
+    console.print(f"[bold]{escape(served.target)}[/] ({served.kind})")
+    console.print(f"  model       {escape(served.model)}{version}")
+    if served.source:
+        console.print(f"  source      {escape(served.source)}, rebuilt with {escape(served.loader)}")
+    console.print(f"  exported    by TensorFlow {escape(served.tensorflow or 'of an unknown version')}")
+    if not served.recorded:
+        console.print("  [yellow]no contract was recorded: these are the signatures of the graph[/]")
+    examples = {call.signature: call for call in served.examples}
+    for signature in served.signatures:
+        console.print(f"  signature   {escape(signature.key)} [dim]{escape(signature.method)}[/]")
+        for way, specs in (("in", signature.inputs), ("out", signature.outputs)):
+            for spec in specs:
+                console.print(f"    {way:<3} {escape(str(spec))}")
+        if signature.key in examples:
+            _render_example(examples[signature.key], console)
+
+
+def _render_example(call: ExampleCall, console: Console) -> None:
+    import json
+
+    from rich.markup import escape
+
+    forms = ((call.row, call.row_answer), (call.columnar, call.columnar_answer))
+    for body, answer in forms:
+        if body is not None:
+            console.print(f"    [dim]POST :{call.interface}[/] {escape(json.dumps(body))}", soft_wrap=True)
+            if answer is not None:
+                console.print(f"      [dim]→[/] {escape(json.dumps(answer))}", soft_wrap=True)
+    if call.row is None and call.columnar is None:
+        console.print(f"    [dim]POST :{call.interface}, with a request too long to be shown[/]")
 
 
 def render(inspection: Inspection, console: Console) -> None:

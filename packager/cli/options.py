@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from packager.errors import UsageError
-from packager.values import Supplied
+from packager.errors import OutputError, UsageError
+from packager.values import PushedImage, RegistryAccess, Supplied
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The .h5 or .hdf5 file.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else.")]
@@ -61,6 +62,14 @@ Warmup = Annotated[
         metavar="N",
         help="Batch size that the server plays before it is ready; 0 is none. Repeatable.",
         show_default="1",
+    ),
+]
+CompatibleWith = Annotated[
+    str | None,
+    typer.Option(
+        "--compatible-with",
+        metavar="OLD",
+        help="Refuse to break clients of this contract file, model folder or image.",
     ),
 ]
 Architecture = Annotated[
@@ -117,11 +126,57 @@ Keras1Backend = Annotated[
         "--keras1-backend", metavar="BACKEND", help="theano or tensorflow: what wrote a file of Keras 1."
     ),
 ]
-Tag = Annotated[
+Target = Annotated[
     str,
-    typer.Option(
-        "--tag", "-t", metavar="REF", help="[registry/]name[:tag] of the image.", show_default=False
+    typer.Argument(
+        metavar="TARGET",
+        help="A model or version folder, an OCI layout, an image in the engine or a registry, or a "
+        "contract.json.",
+        show_default=False,
     ),
+]
+TargetVersion = Annotated[
+    int | None,
+    typer.Option("--version", metavar="N", help="Version of several.", show_default="the highest"),
+]
+Server = Annotated[str, typer.Option("--server", metavar="URL", help="Where the model is served.")]
+Tag = Annotated[
+    list[str],
+    typer.Option(
+        "--tag",
+        "-t",
+        metavar="REF",
+        help="[registry/]name[:tag] of the image. Repeatable: a push goes to all of them.",
+        show_default=False,
+    ),
+]
+Username = Annotated[
+    str | None, typer.Option("--username", metavar="NAME", help="Whom to log in to the registry as.")
+]
+PasswordStdin = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password for --username from stdin.")
+]
+CaCert = Annotated[
+    Path | None,
+    typer.Option("--ca-cert", metavar="FILE", help="Certificates (PEM) to trust the registry by."),
+]
+PlainHttp = Annotated[
+    bool,
+    typer.Option("--plain-http", help="Speak http with the registry; on loopback that is always done."),
+]
+Sign = Annotated[
+    str | None,
+    typer.Option("--sign", metavar="KEY", help="Sign what was pushed with this key, by cosign."),
+]
+ImageRefs = Annotated[
+    Path | None,
+    typer.Option(
+        "--image-refs", metavar="FILE", help="Write what was pushed into this file, pinned by digest."
+    ),
+]
+Attest = Annotated[
+    bool,
+    typer.Option("--attest/--no-attest", help="Push an SBOM and a provenance statement beside the image."),
 ]
 Base = Annotated[
     str,
@@ -149,6 +204,47 @@ Timeout = Annotated[
 Tolerance = Annotated[
     float, typer.Option("--tolerance", metavar="X", help="Largest difference allowed, absolute and relative.")
 ]
+
+
+def parse_access(
+    username: str | None, password_stdin: bool, ca_cert: Path | None, plain_http: bool
+) -> RegistryAccess:
+    """Parse how registries are to be reached, or raise UsageError; the password is read from stdin."""
+    if password_stdin and username is None:
+        raise UsageError("whose password is it?", hint="--username NAME --password-stdin")
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    if password_stdin and not password:
+        raise UsageError("no password on stdin", hint="echo $TOKEN | packager push REF --username NAME ...")
+    return RegistryAccess(username=username, password=password, ca_certificate=ca_cert, plain_http=plain_http)
+
+
+def parse_models(model: Path | None, models: Sequence[str] | None) -> Path | dict[str, Path]:
+    """Parse the model folder, or ``name=folder`` of each of several, or raise UsageError."""
+    named = parse_renames(models, "--model", "digits=models/digits")
+    if len(named) < len(models or ()):
+        raise UsageError("a model's name is given twice", hint="--model digits=models/digits --model ...")
+    if (model is None) == (not named):
+        raise UsageError(
+            "name one model folder, or several by --model",
+            hint="packager build models/digits, or --model a=models/a --model b=models/b",
+        )
+    return model if model is not None else {name: Path(folder) for name, folder in named.items()}
+
+
+def write_image_refs(file: Path | None, pushed: PushedImage | None) -> None:
+    """Write the references of what was pushed, pinned by digest, one a line."""
+    if file is None or pushed is None:
+        return
+    text = "".join(f"{image.pinned}\n" for image in (pushed, *pushed.also))
+    aside = file.with_name(f".{file.name}-new")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(file)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot write '{file}': {(error.strerror or str(error)).lower()}", hint="--image-refs FILE"
+        ) from error
 
 
 def parse_renames(pairs: Sequence[str] | None, option: str, example: str = "input_1=image") -> dict[str, str]:

@@ -11,8 +11,10 @@ from packager import pipeline
 from packager.cli import options
 from packager.cli.build import render as render_image
 from packager.cli.convert import render as render_conversion
+from packager.cli.push import render as render_pushed
 from packager.cli.screen import screen
 from packager.cli.smoke import render as render_report
+from packager.errors import UsageError
 from packager.values import ConversionOptions, Release
 
 if TYPE_CHECKING:
@@ -38,12 +40,20 @@ def package(
     signature: options.Signature = None,
     samples: options.Samples = None,
     warmup: options.Warmup = None,
+    compatible_with: options.CompatibleWith = None,
     base: options.Base = "official",
     engine: options.EngineChoice = "auto",
     oci_layout: options.OciLayout = None,
     timeout: options.Timeout = 120,
     tolerance: options.Tolerance = 1e-5,
     push: Annotated[bool, typer.Option("--push", help="Push the image once its answers are right.")] = False,
+    attest: options.Attest = True,
+    sign: options.Sign = None,
+    image_refs: options.ImageRefs = None,
+    username: options.Username = None,
+    password_stdin: options.PasswordStdin = False,
+    ca_cert: options.CaCert = None,
+    plain_http: options.PlainHttp = False,
     record: Annotated[
         Path | None,
         typer.Option(
@@ -62,6 +72,8 @@ def package(
     Example: packager package digits.h5 --name digits --tag registry.example.com/digits:1 --push
     """
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
+        if image_refs is not None and not push:
+            raise UsageError("--image-refs tells what was pushed, and nothing is", hint="add --push")
         release = pipeline.package(
             file,
             name=name,
@@ -84,6 +96,7 @@ def package(
                 signature=signature,
                 samples=samples,
                 warmup=options.parse_warmup(warmup),
+                compatible_with=compatible_with,
             ),
             base=base,
             engine=engine,
@@ -91,9 +104,13 @@ def package(
             timeout=timeout,
             tolerance=tolerance,
             push=push,
+            attest=attest,
+            sign=sign,
+            access=options.parse_access(username, password_stdin, ca_cert, plain_http),
             record=record,
             report=shown.report,
         )
+        options.write_image_refs(image_refs, release.pushed)
         shown.show(release, lambda console: render(release, console))
 
 
@@ -105,5 +122,6 @@ def render(release: Release, console: Console) -> None:
     render_image(release.image, console)
     render_report(release.smoke, console)
     if release.pushed:
-        console.print(f"[bold]pushed[/]  {release.pushed.pinned}")
+        console.print("pushed")
+        render_pushed(release.pushed, console)
     console.print(f"release record {escape(str(release.record))}")

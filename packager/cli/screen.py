@@ -7,12 +7,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from packager.errors import PackagerError
+from packager.errors import OutputError, PackagerError
 from packager.progress import Event, Level
 from packager.values import to_json
 
@@ -122,6 +123,17 @@ def screen(*, as_json: bool, quiet: bool, verbose: bool) -> Iterator[Screen]:
     finally:
         shown.end_progress()
         signal.signal(signal.SIGTERM, previous)
+
+
+def write_file(path: Path, content: bytes, *, hint: str = "write the report elsewhere") -> None:
+    """Write a file, its folder too where that is missing, or raise OutputError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {str(path)!r}: {(error.strerror or str(error)).lower()}", hint=hint
+        ) from error
 
 
 def size_text(size: int) -> str:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from packager.cli import options
-from packager.cli.screen import Screen, screen, size_text
-from packager.errors import OutputError
+from packager.cli.screen import Screen, screen, size_text, write_file
 from packager.progress import info
 from packager.values import Budget, SmokeOutcome, SmokeReport, SmokeSettings
 
@@ -105,25 +104,13 @@ def smoke(
         )
         outcomes = smoke_outcomes(target, settings, bases=base or (), report=shown.report)
         if junit:
-            write_report(junit, junit_report(outcomes))
+            write_file(junit, junit_report(outcomes))
         if html:
-            write_report(html, html_report(outcomes).encode())
+            write_file(html, html_report(outcomes).encode())
         if len(outcomes) == 1:
             _show_one(outcomes[0], shown)
         else:
             _show_several(outcomes, shown)
-
-
-def write_report(path: Path, content: bytes) -> None:
-    """Write a report, its folder too where that is missing, or raise OutputError."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {str(path)!r}: {(error.strerror or str(error)).lower()}",
-            hint="write the report elsewhere",
-        ) from error
 
 
 def _show_one(outcome: SmokeOutcome, shown: Screen) -> None:

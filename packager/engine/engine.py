@@ -93,8 +93,16 @@ class Engine:
         )
         return self._present(image_id)
 
-    def push(self, reference: ImageReference, *, report: Report = silent) -> PushedImage:
+    def push(
+        self,
+        reference: ImageReference,
+        *,
+        credentials: tuple[str | None, str | None] = (None, None),
+        report: Report = silent,
+    ) -> PushedImage:
         """Push ``reference``, and return the digest that the registry answered with.
+
+        ``credentials`` are a user name and a password, those of ``docker login`` by default.
 
         Raises RegistryUnreachableError, RegistryAuthError, RegistryError or ImageNotFoundError.
         """
@@ -106,9 +114,15 @@ class Engine:
         if self.image(str(reference)) is None:
             raise image_missing(str(reference))
         doing = f"pushing {reference}"
+        username, password = credentials
+        given = {"username": username, "password": password} if username and password else None
         with translated(doing, explain=partial(push_failure, reference)):
             events = self._client.push(
-                reference.repository, tag=reference.tag_or_latest, stream=True, decode=True
+                reference.repository,
+                tag=reference.tag_or_latest,
+                stream=True,
+                decode=True,
+                auth_config=given,
             )
             pushed = follow_transfer(events, doing, report)
         if "Digest" not in pushed:

@@ -5,6 +5,7 @@ from packager.h5.chaining import suggest_spec
 from packager.h5.gate import require_loadable
 from packager.h5.inspection import inspect_file, read_model_config
 from packager.h5.rules import RULES, Rule
+from packager.h5.sarif import sarif_of_failure, sarif_of_inspection, write_sarif
 
 __all__ = [
     "admit",
@@ -13,6 +14,9 @@ __all__ = [
     "require_loadable",
     "suggest_spec",
     "unsafe_lambdas",
+    "sarif_of_failure",
+    "sarif_of_inspection",
+    "write_sarif",
     "RULES",
     "Rule",
 ]

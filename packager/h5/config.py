@@ -73,7 +73,7 @@ class Node(NamedTuple):
 
 def walk(value: Json, path: str) -> Iterator[Node]:
     """Yield every object in ``value`` with its path (``model_config/config/layers/3``), in order."""
-    pending: list[tuple[str, Json, str]] = [(path, value, "")]
+    pending: list[tuple[str, Json, str]] = [(path, value, "")] if isinstance(value, (dict, list)) else []
     while pending:
         path, value, layer = pending.pop()
         if isinstance(value, dict):

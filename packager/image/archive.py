@@ -12,16 +12,16 @@ from typing import IO
 
 from packager.image.blobs import Blob, Blobs, BlobStore
 from packager.image.image import LAYER, Image, Layer, document
-from packager.image.tarball import CHUNK, Entry, tar_stream
+from packager.image.tarball import CHUNK, Entry, StreamFile, tar_stream
 from packager.values import ImageReference
 
 _GZIP = b"\x1f\x8b"
 
 
 def docker_archive(
-    image: Image, blobs: Blobs, reference: ImageReference, *, present: Sequence[str] = ()
+    image: Image, blobs: Blobs, *references: ImageReference, present: Sequence[str] = ()
 ) -> Iterator[bytes]:
-    """Yield ``image``, whose layers are in ``blobs``, as an archive that tags it ``reference``.
+    """Yield ``image``, whose layers are in ``blobs``, as an archive that tags it ``references``.
 
     ``present`` are the ``diff_id`` of layers below those of ``image`` that the receiving engine holds: they
     are listed, and not sent.
@@ -37,7 +37,7 @@ def docker_archive(
     ]
     manifest = {
         "Config": config_name,
-        "RepoTags": [f"{reference.repository}:{reference.tag_or_latest}"],
+        "RepoTags": [f"{name.repository}:{name.tag_or_latest}" for name in references],
         "Layers": [f"{_hex(name)}.tar" for name in (*present, *(x.blob.digest for x in image.layers))],
     }
     return tar_stream(
@@ -79,7 +79,7 @@ def _read_members(archive: Iterable[bytes], blobs: BlobStore) -> dict[str, Blob]
     """Store each file, and return the blobs by the archive's names; a link is one more name."""
     members: dict[str, Blob] = {}
     links: dict[str, str] = {}
-    with tarfile.open(fileobj=io.BufferedReader(_Chunks(archive), CHUNK), mode="r|") as stream:
+    with tarfile.open(fileobj=io.BufferedReader(StreamFile(archive), CHUNK), mode="r|") as stream:
         for member in stream:
             if member.issym():
                 links[member.name] = posixpath.normpath(
@@ -102,21 +102,3 @@ def _content(blobs: BlobStore, blob: Blob) -> bytes:
 def _media_type(blobs: BlobStore, blob: Blob) -> str:
     with blobs.path(blob.digest).open("rb") as file:
         return f"{LAYER}+gzip" if file.read(2) == _GZIP else LAYER
-
-
-class _Chunks(io.RawIOBase):
-    """An iterator of chunks as a file to read from."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = filter(None, chunks)
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        self._rest = self._rest or next(self._chunks, b"")
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from packager.engine import Engine, EngineImage
 from packager.errors import BaseUnavailableError, DigestMismatchError, RegistryError
 from packager.image.blobs import Blobs
 from packager.image.cache import Cache
@@ -13,8 +12,11 @@ from packager.image.embedded import embedded_runtime, host_platform, tensorflow_
 from packager.image.image import Image
 from packager.image.official import is_older, official_reference
 from packager.image.remote import remote_image
-from packager.progress import Report, info, warn
-from packager.values import ImageReference
+from packager.progress import Report, detail, info, warn
+from packager.values import AS_DOCKER_DOES, ImageReference, RegistryAccess
+
+if TYPE_CHECKING:
+    from packager.engine import Engine, EngineImage
 
 OFFICIAL, EMBEDDED, AUTO, CUSTOM = "official", "embedded", "auto", "custom"
 
@@ -131,11 +133,14 @@ class LayeredBases:
 
     cache: Cache
     report: Report
+    access: RegistryAccess = AS_DOCKER_DOES
 
     def named(self, reference: ImageReference, kind: str) -> LayeredBase:
         """Return the registry's image of that name."""
         try:
-            found = remote_image(reference, host_platform(), self.cache, report=self.report)
+            found = remote_image(
+                reference, host_platform(), self.cache, access=self.access, report=self.report
+            )
         except DigestMismatchError:
             raise
         except RegistryError as error:
@@ -158,6 +163,20 @@ class LayeredBases:
             image=runtime.image,
             blobs=runtime.blobs,
         )
+
+
+def layered(base: EngineBase, source: LayeredBases) -> LayeredBase | None:
+    """Return an engine's base as layers that can be read without it, ``None`` where nobody else has them."""
+    if base.kind == EMBEDDED:
+        return source.embedded()
+    if base.digest is None:
+        return None
+    try:
+        found = source.named(base.reference.with_digest(base.digest), base.kind)
+    except BaseUnavailableError as error:
+        detail(source.report, str(error))
+        return None
+    return replace(found, reference=base.reference)
 
 
 def _known_digest(image: EngineImage, reference: ImageReference) -> str | None:

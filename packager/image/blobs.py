@@ -35,6 +35,17 @@ class Blobs(Protocol):
         """Yield the content of a blob; that it is of its digest is for the receiver to see."""
 
 
+class GivenBlobs:
+    """Small blobs in memory."""
+
+    def __init__(self, *contents: bytes) -> None:
+        self._contents = {Blob.of(content).digest: content for content in contents}
+
+    def chunks(self, blob: Blob) -> Iterator[bytes]:
+        """Yield the content in one piece."""
+        yield self._contents[blob.digest]
+
+
 class MadeBlobs:
     """Blobs that are made anew whenever they are read, over those of another place."""
 

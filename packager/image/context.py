@@ -2,79 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from packager.errors import BuildError, ImageNotFoundError, UsageError
+from packager.errors import BuildError
+from packager.image.configuration import Content
 from packager.image.settings import MODEL_BASE_PATH
 from packager.image.tarball import Entry, tar_stream, tree, with_parents
+from packager.progress import Report, say
 from packager.values import ServableVersion
 
 _DOCKERFILE = "Dockerfile.serving"
 
-_WEIGHTS = "/variables/variables.data-"
+WEIGHTS = ".weights"
+"""Folder of the weights below the base path; no model can be called that, and no server looks into it."""
+
+_BASE = MODEL_BASE_PATH.lstrip("/")
+_DATA = "/variables/variables.data-"
 _WORTH_A_LAYER = 1 << 20
+_MOST_LAYERS = 64
+"""Of weights: engines take 127 layers in all. The smaller ones share the last layer."""
 
 
-def checked_servables(servables: Sequence[ServableVersion]) -> tuple[ServableVersion, ...]:
-    """Return the versions in ascending order; all must be of one model, each once, each a SavedModel."""
-    if not servables:
-        raise UsageError("no model version to build an image of", hint="packager build models/NAME --tag REF")
-    names = {servable.name for servable in servables}
-    if len(names) > 1:
-        raise UsageError(f"one image serves one model, and these are {', '.join(sorted(names))}")
-    ordered = tuple(sorted(servables, key=lambda servable: servable.version))
-    if len({servable.version for servable in ordered}) < len(ordered):
-        raise UsageError(f"the same version of {ordered[0].name!r} is named twice")
-    for servable in ordered:
-        if not (servable.path / "saved_model.pb").is_file():
-            raise ImageNotFoundError(
-                f"no SavedModel in '{servable.path}'", hint=f"packager convert FILE --name {servable.name}"
-            )
-    return ordered
+def model_entries(content: Content) -> list[Entry]:
+    """Return the models' files and the server's config files, at the paths that they have in the image."""
+    files = [entry for servable in content.servables for entry in _version_entries(servable)]
+    return with_parents([*files, *content.entries()])
 
 
-def model_entries(servables: Sequence[ServableVersion]) -> list[Entry]:
-    """Return the model's files, at the paths that they have in the image."""
-    return with_parents(entry for servable in servables for entry in _version_entries(servable))
+def layer_entries(content: Content, report: Report) -> Iterator[tuple[str, list[Entry]]]:
+    """Yield what each layer holds, with a name for it: each big file of weights apart, then all the rest.
 
-
-def layer_entries(servables: Sequence[ServableVersion]) -> Iterator[tuple[str, list[Entry]]]:
-    """Yield what each layer holds, with a name for it: big weights of each version apart, then all the rest.
-
-    So a release with a new version, or with another signature or contract, sends only what it changed.
+    Weights lie where their own content tells, and the version's folder has a link to them. So a layer of
+    weights is the same in every image, and for every version, that has these weights: a release sends only
+    the files that it changed, and two versions with the same weights have them once.
     """
-    rest: list[Entry] = []
-    for servable in servables:
-        weights, others = _divided(_version_entries(servable))
-        if sum(entry.size for entry in weights) >= _WORTH_A_LAYER:
-            yield f"weights of {servable.name} version {servable.version}", with_parents(weights)
-            rest += others
-        else:
-            rest += [*weights, *others]
-    yield "graphs and contracts", with_parents(rest)
+    files = [entry for servable in content.servables for entry in _version_entries(servable)]
+    weights = sorted(filter(_is_worth_a_layer, files), key=lambda entry: -entry.size)[:_MOST_LAYERS]
+    apart = {entry.path: _content_digest(entry, report) for entry in weights}
+    rest = [replace(e, source=None, link=_link(e, apart[e.path])) if e.path in apart else e for e in files]
+    sources = {digest: entry for entry in reversed(files) if (digest := apart.get(entry.path))}
+    for digest in dict.fromkeys(apart[entry.path] for entry in files if entry.path in apart):
+        place = Entry(path=f"{_BASE}/{WEIGHTS}/{digest}", source=sources[digest].source)
+        yield f"weights {digest[:12]}", with_parents([place])
+    yield "graphs, contracts and settings", with_parents([*rest, *content.entries()])
 
 
 def _version_entries(servable: ServableVersion) -> list[Entry]:
-    under = f"{MODEL_BASE_PATH.lstrip('/')}/{servable.name}/{servable.version}"
+    under = f"{_BASE}/{servable.name}/{servable.version}"
     try:
         return list(tree(servable.path, under))
     except OSError as error:
         raise BuildError(f"cannot read '{error.filename}': {error.strerror}") from error
 
 
-def _divided(entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
-    """Divide a version's files into its weights and all others."""
-    weights: list[Entry] = []
-    others: list[Entry] = []
-    for entry in entries:
-        (weights if _WEIGHTS in entry.path else others).append(entry)
-    return weights, others
+def _is_worth_a_layer(entry: Entry) -> bool:
+    return not entry.directory and _DATA in entry.path and entry.size >= _WORTH_A_LAYER
 
 
-def build_context(servables: Sequence[ServableVersion]) -> Iterator[bytes]:
+def _content_digest(entry: Entry, report: Report) -> str:
+    """Return the sha256 of a file, in hexadecimal."""
+    digest, done = hashlib.sha256(), 0
+    for chunk in entry.content_chunks():
+        digest.update(chunk)
+        done += len(chunk)
+        say(report, "reading the weights", done=done, total=entry.size)
+    return digest.hexdigest()
+
+
+def _link(entry: Entry, digest: str) -> str:
+    return os.path.relpath(f"{_BASE}/{WEIGHTS}/{digest}", Path(entry.path).parent)
+
+
+def build_context(content: Content) -> Iterator[bytes]:
     """Return the build context of ``Dockerfile.serving``, as a tar stream."""
-    return tar_stream([Entry(path="Dockerfile", content=dockerfile()), *model_entries(servables)])
+    return tar_stream([Entry(path="Dockerfile", content=dockerfile()), *model_entries(content)])
 
 
 def dockerfile() -> bytes:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from packager.errors import RegistryAuthError
+from packager.values import DOCKER_HUB
 
-DOCKER_HUB = "docker.io"
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 
 
@@ -23,6 +23,11 @@ class Credentials(NamedTuple):
 
     username: str
     password: str
+
+    @property
+    def is_identity_token(self) -> bool:
+        """Tell whether the password is a token to get access tokens with, as docker's helpers mark it."""
+        return self.username == "<token>"
 
 
 def credentials_for(registry: str) -> Credentials | None:
@@ -35,7 +40,11 @@ def credentials_for(registry: str) -> Credentials | None:
     if helper := config.get("credHelpers", {}).get(registry) or config.get("credsStore"):
         return _ask(helper, key)
     for name, entry in config.get("auths", {}).items():
-        if entry.get("auth") and _host(name) == _host(key):
+        if _host(name) != _host(key):
+            continue
+        if entry.get("identitytoken"):
+            return Credentials("<token>", entry["identitytoken"])
+        if entry.get("auth"):
             username, _, password = base64.b64decode(entry["auth"]).decode().partition(":")
             return Credentials(username, password.rstrip("\0"))
     return None

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from packager.image.blobs import Blob, Blobs, MadeBlobs
+from packager.image.configuration import Content
 from packager.image.context import layer_entries
 from packager.image.image import Image, Layer, PackedImage, config_upon, source_date, timestamp
 from packager.image.settings import serving_settings
 from packager.image.tarball import tar_stream
 from packager.progress import Report, say
-from packager.values import ServableVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelLayers:
-    """The layers of a model, by their digests; their bytes are made from its files when they are read."""
+    """The layers of an image's models, by their digests; their bytes are made of files when read."""
 
-    model: str
+    content: Content
     layers: tuple[Layer, ...]
     comments: tuple[str, ...]
     made: Mapping[str, Callable[[], Iterable[bytes]]]
@@ -30,7 +30,7 @@ class ModelLayers:
     def upon(self, config: Mapping[str, Any], labels: Mapping[str, str]) -> Image:
         """Return the image upon a base of that config, with these layers alone."""
         told = [(layer.diff_id, comment) for layer, comment in zip(self.layers, self.comments, strict=True)]
-        settings = serving_settings(self.model, labels)
+        settings = serving_settings(self.content.models[0], self.content.flags, labels)
         document = config_upon(config, told, settings=settings, created=timestamp(source_date()))
         return Image(config_document=document, layers=self.layers)
 
@@ -50,16 +50,16 @@ class ModelLayers:
         )
 
 
-def model_layers(servables: Sequence[ServableVersion], report: Report) -> ModelLayers:
-    """Read the versions of one model once, to tell the digests of their layers."""
-    groups = list(layer_entries(servables))
+def model_layers(content: Content, report: Report) -> ModelLayers:
+    """Read the models, to tell the digests of their layers."""
+    groups = list(layer_entries(content, report))
     streams = [partial(tar_stream, entries, mtime=source_date()) for _, entries in groups]
     total = sum(entry.size for _, entries in groups for entry in entries if not entry.directory)
     layers: list[Layer] = []
     for stream in streams:
         layers.append(Layer.uncompressed(_measured(stream, sum(x.blob.size for x in layers), total, report)))
     return ModelLayers(
-        model=servables[0].name,
+        content=content,
         layers=tuple(layers),
         comments=tuple(f"packager: {name}" for name, _ in groups),
         made={layer.blob.digest: stream for layer, stream in zip(layers, streams, strict=True)},

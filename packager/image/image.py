@@ -20,6 +20,9 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 
+BASE_COMMENT = "layer of the base"
+"""In the history, on each layer that is none of the model's."""
+
 _SETTINGS = (
     *("User", "Env", "Entrypoint", "Cmd", "WorkingDir", "Volumes", "ExposedPorts", "Labels"),
     *("StopSignal", "Healthcheck", "Shell"),
@@ -120,7 +123,7 @@ def config_upon(
     """
     below = list(base["rootfs"]["diff_ids"])
     variant = {"variant": base["variant"]} if base.get("variant") else {}
-    comments = [*("layer of the base" for _ in below), *(comment for _, comment in layers)]
+    comments = [*(BASE_COMMENT for _ in below), *(comment for _, comment in layers)]
     config = {
         "os": base["os"],
         "architecture": base["architecture"],

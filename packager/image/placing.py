@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from packager.engine import Engine, EngineImage
 from packager.errors import BuildError, EngineError, EngineUnavailableError, OutputError
 from packager.image.archive import docker_archive, read_docker_archive
 from packager.image.bases import EngineBase
@@ -15,13 +15,15 @@ from packager.image.description import ModelLayers
 from packager.image.image import Image, PackedImage
 from packager.image.layout import new_layout
 from packager.progress import Report, detail, say
-from packager.values import ImageReference, ServableVersion
+from packager.values import ImageReference
+
+if TYPE_CHECKING:
+    from packager.engine import Engine, EngineImage
 
 
 def place_in_engine(
     engine: Engine,
     base: EngineBase,
-    servables: Sequence[ServableVersion],
     model: ModelLayers,
     reference: ImageReference,
     *,
@@ -40,9 +42,13 @@ def place_in_engine(
         engine.tag(image.id, reference)
         return present
     return _loaded(engine, image, model, base, reference, report) or engine.build(
-        build_context(servables),
+        build_context(model.content),
         tag=reference,
-        arguments={"BASE": base.build_argument, "SERVING_MODEL": model.model},
+        arguments={
+            "BASE": base.build_argument,
+            "SERVING_MODEL": model.content.models[0],
+            "SERVING_FLAGS": " ".join(model.content.flags),
+        },
         labels=labels,
         report=report,
     )

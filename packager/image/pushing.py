@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from packager.errors import UsageError
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packager.errors import RegistryUnreachableError, UsageError
+from packager.image.attestations import Subject
 from packager.image.blobs import Blob
 from packager.image.image import PackedImage
+from packager.image.layout import read_layout
+from packager.image.referrers import attach
 from packager.image.registry import Repository
-from packager.progress import Report, detail, say, silent
-from packager.values import ImageReference, PushedImage
+from packager.labels import MODEL
+from packager.progress import Report, detail, say, silent, warn
+from packager.values import AS_DOCKER_DOES, ImageReference, PushedImage, RegistryAccess
+
+if TYPE_CHECKING:
+    from packager.engine import Engine
 
 
 def push_image(
@@ -15,25 +28,93 @@ def push_image(
     reference: ImageReference,
     *,
     base: ImageReference | None = None,
+    attested: bool = False,
+    access: RegistryAccess = AS_DOCKER_DOES,
     report: Report = silent,
 ) -> PushedImage:
     """Push ``packed`` as ``reference``; return it by the digest that the registry itself tells.
 
     Layers that the registry has in the repository of ``base`` are taken over from there. Raises a
-    RegistryError; a tag is set only when everything below it is there.
+    RegistryError; a tag is set only when everything below it is there, its SBOM and provenance included
+    where it is to be ``attested``.
     """
     if reference.digest:
         raise UsageError(
             f"a digest cannot be pushed, only a tag: {str(reference)!r}",
             hint=f"packager push {reference.repository}:{reference.tag_or_latest}",
         )
-    push = _Push(packed, Repository(reference, report), Repository(base) if base else None, report)
+    origin = Repository(base, access=access) if base else None
+    push = _Push(packed, Repository(reference, report, access=access), origin, report)
     for layer in packed.image.layers:
         push.bring(layer.blob)
     push.bring(packed.image.config_blob)
+    if attested:
+        subject = Subject(repository=reference.repository, digest=packed.digest, config=packed.image.config)
+        attach(push.repository, subject, packed.manifest, report)
     push.repository.put_manifest(reference.tag_or_latest, packed.manifest)
     detail(report, f"sent {push.sent} bytes of {push.total}; the rest was there")
     return PushedImage(reference=reference, digest=packed.digest, size=packed.image.size)
+
+
+def push_layout(
+    place: Path,
+    references: Sequence[ImageReference],
+    *,
+    attest: bool,
+    access: RegistryAccess,
+    report: Report = silent,
+) -> PushedImage:
+    """Push the image of the layout at ``place`` under all of the names."""
+    packed = read_layout(place)
+    return together(
+        [
+            push_image(packed, reference, attested=attest, access=access, report=report)
+            for reference in references
+        ]
+    )
+
+
+def push_from_engine(
+    engine: Engine,
+    references: Sequence[ImageReference],
+    *,
+    attest: bool,
+    access: RegistryAccess,
+    report: Report = silent,
+) -> PushedImage:
+    """Let the engine push its image, which bears the first of the names, under all of them."""
+    credentials = (access.username, access.password)
+    for reference in references[1:]:
+        engine.tag(str(references[0]), reference)
+    pushed = [engine.push(name, credentials=credentials, report=report) for name in references]
+    for image in pushed if attest else ():
+        _attest_pushed(image, access=access, report=report)
+    return together(pushed)
+
+
+def _attest_pushed(pushed: PushedImage, *, access: RegistryAccess, report: Report) -> None:
+    """Attach to an image that an engine pushed what is attached to those that packager pushes.
+
+    An image that packager has not built tells too little. Where only the engine reaches the registry, that
+    is worth a warning, as the image itself is there.
+    """
+    repository = Repository(pushed.reference, report, access=access)
+    try:
+        manifest = repository.manifest_document(pushed.digest)
+        described = json.loads(manifest)["config"]
+        config = json.loads(repository.content(Blob(digest=described["digest"], size=described["size"])))
+    except RegistryUnreachableError as error:
+        warn(report, f"{pushed.pinned} was pushed without SBOM and provenance: {error}")
+        return
+    subject = Subject(repository=pushed.reference.repository, digest=pushed.digest, config=config)
+    if MODEL in subject.labels:
+        attach(repository, subject, manifest, report)
+
+
+def together(pushed: Sequence[PushedImage]) -> PushedImage:
+    """Return one image that was pushed under several names as one value, the first name leading."""
+    first, *others = pushed
+    return replace(first, also=tuple(others))
 
 
 class _Push:

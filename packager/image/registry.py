@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -22,7 +22,7 @@ from packager.image.image import INDEX, MANIFEST
 from packager.image.tarball import CHUNK
 from packager.image.transport import InterruptedTransferError, Transport
 from packager.progress import Report, detail, silent
-from packager.values import ImageReference
+from packager.values import AS_DOCKER_DOES, ImageReference, RegistryAccess
 
 _DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -33,20 +33,27 @@ _BYTES = {"Content-Type": "application/octet-stream"}
 class Repository:
     """One repository of a registry."""
 
-    def __init__(self, reference: ImageReference, report: Report = silent) -> None:
+    def __init__(
+        self, reference: ImageReference, report: Report = silent, *, access: RegistryAccess = AS_DOCKER_DOES
+    ) -> None:
         self._report = report
-        self._transport = Transport(reference)
+        self._transport = Transport(reference, access)
         self.registry = self._transport.registry
         self.path = self._transport.path
         self.url = self._transport.url
 
     def manifest(self, name: str) -> tuple[str, Mapping[str, Any]]:
         """Return the digest and the content of the manifest or index ``name``, a tag or digest."""
+        body = self.manifest_document(name)
+        return Blob.of(body).digest, json.loads(body)
+
+    def manifest_document(self, name: str) -> bytes:
+        """Return the bytes of a manifest or index; their digest is its own."""
         body = self._transport.request("GET", f"manifests/{name}", headers=_ACCEPT).content
         digest = Blob.of(body).digest
         if name.startswith("sha256:") and name != digest:
             raise DigestMismatchError(f"the registry {self.registry!r} answered {digest} for {name}")
-        return digest, json.loads(body)
+        return body
 
     def blob(self, digest: str) -> Iterator[bytes]:
         """Yield the content of a blob; its digest is for the receiver to verify."""
@@ -56,10 +63,19 @@ class Repository:
             except urllib3.exceptions.HTTPError as error:
                 self._transport.broken(requests.ConnectionError(error))
 
+    def content(self, blob: Blob) -> bytes:
+        """Return a small blob whole, or raise DigestMismatchError."""
+        content = b"".join(self.blob(blob.digest))
+        if Blob.of(content) != blob:
+            raise DigestMismatchError(
+                f"the registry {self.registry!r} answered other bytes for {blob.digest}"
+            )
+        return content
+
     def has(self, blob: Blob) -> bool:
-        """Tell whether the repository has the blob."""
+        """Tell whether the repository has the blob, in its size."""
         response = self._transport.request("HEAD", f"blobs/{blob.digest}", expected=(404,))
-        return bool(response.ok)
+        return bool(response.ok) and response.headers.get("Content-Length", str(blob.size)) == str(blob.size)
 
     def mount(self, blob: Blob, source: str) -> bool:
         """Take the blob over from another repository of this registry; tell whether that was done."""
@@ -87,10 +103,11 @@ class Repository:
                 location, offset = self._resumed(location)
         self._transport.request("PUT", location, params={"digest": blob.digest}, headers=_BYTES)
 
-    def put_manifest(self, name: str, manifest: bytes) -> None:
-        """Put a manifest there under ``name``, a tag, and see that the registry has these very bytes.
+    def put_manifest(self, name: str, manifest: bytes) -> bool:
+        """Put a manifest there under ``name``, a tag or its digest, and see that these bytes arrived.
 
-        Raises DigestMismatchError where it tells of others.
+        Return whether the registry itself keeps account of what refers to the manifest's subject. Raises
+        DigestMismatchError where it tells of other bytes.
         """
         digest = Blob.of(manifest).digest
         media_type = json.loads(manifest).get("mediaType", MANIFEST)
@@ -105,6 +122,20 @@ class Repository:
                     f"the registry {self.registry!r} holds {found} as {self.path}:{name}, not {digest}",
                     hint="push again, and see that nobody else pushes this tag",
                 )
+        return "OCI-Subject" in response.headers
+
+    def find_manifest(self, name: str) -> tuple[str, Mapping[str, Any]] | None:
+        """Return the digest and the content of a manifest, ``None`` where there is none of that name."""
+        response = self._transport.request("GET", f"manifests/{name}", headers=_ACCEPT, expected=(404,))
+        return (Blob.of(response.content).digest, json.loads(response.content)) if response.ok else None
+
+    def referrers(self, digest: str) -> Sequence[Mapping[str, Any]] | None:
+        """Return descriptors of what refers to a manifest, ``None`` where the registry keeps no account."""
+        response = self._transport.request("GET", f"referrers/{digest}", expected=(400, 404, 405))
+        if not response.ok or INDEX not in response.headers.get("Content-Type", ""):
+            return None
+        found: Sequence[Mapping[str, Any]] = response.json().get("manifests") or []
+        return found
 
     def _started(self) -> str:
         return self._transport.request("POST", "blobs/uploads/").headers["Location"]

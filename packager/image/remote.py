@@ -13,7 +13,7 @@ from packager.image.cache import Cache
 from packager.image.image import LAYER, Image, Layer
 from packager.image.registry import Repository
 from packager.progress import Report, say, silent
-from packager.values import ImageReference
+from packager.values import AS_DOCKER_DOES, ImageReference, RegistryAccess
 
 _OCI_LAYER = {
     "application/vnd.docker.image.rootfs.diff.tar": LAYER,
@@ -54,10 +54,15 @@ class RemoteImage:
 
 
 def remote_image(
-    reference: ImageReference, platform: str, cache: Cache, *, report: Report = silent
+    reference: ImageReference,
+    platform: str,
+    cache: Cache,
+    *,
+    access: RegistryAccess = AS_DOCKER_DOES,
+    report: Report = silent,
 ) -> RemoteImage:
     """Return the registry's image of that name for ``platform``; raises a RegistryError."""
-    repository = Repository(reference)
+    repository = Repository(reference, access=access)
     digest, manifest = repository.manifest(reference.digest or reference.tag_or_latest)
     if "manifests" in manifest:
         _, manifest = repository.manifest(_for_platform(manifest, platform, reference))

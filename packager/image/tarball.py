@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,13 @@ class Entry:
     def size(self) -> int:
         """Bytes of the file's content."""
         return self.source.stat().st_size if self.source else self.length or len(self.content)
+
+    def content_chunks(self) -> Iterator[bytes]:
+        """Yield a file's content, or raise BuildError where it cannot be read or changes while it is."""
+        try:
+            yield from _content(self, self.size)
+        except OSError as error:
+            raise BuildError(f"cannot read '{self.source}': {error.strerror}") from error
 
 
 def folder(path: str, mode: int = 0o755) -> Entry:
@@ -117,3 +125,23 @@ def _content(entry: Entry, size: int) -> Iterator[bytes]:
             yield chunk
         if left or file.read(1):
             raise BuildError(f"the file changed while it was read: '{entry.source}'", hint="build again")
+
+
+class StreamFile(io.RawIOBase):
+    """An iterator of chunks as a file to read from."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = filter(None, chunks)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Tell what ``io`` asks."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill as much of ``buffer`` as the present chunk gives; 0 is the end."""
+        self._rest = self._rest or next(self._chunks, b"")
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count

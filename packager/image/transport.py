@@ -9,21 +9,24 @@ import ipaddress
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 
 from packager.errors import RegistryAuthError, RegistryError, RegistryUnreachableError
-from packager.image.credentials import DOCKER_HUB, credentials_for
-from packager.values import ImageReference
+from packager.image.credentials import Credentials, credentials_for
+from packager.values import AS_DOCKER_DOES, DOCKER_HUB, ImageReference, RegistryAccess, registry_of
 
 PAUSES = (0.5, 1.0, 2.0)
 """Seconds before each further try."""
 
 _TIMEOUT = (10, 60)
 """Seconds to connect, and between two chunks."""
+
+_CERTIFICATES = Path("/etc/docker/certs.d")
 
 _BUSY = (429, 500, 502, 503, 504)
 _LONGEST_PAUSE = 30.0
@@ -39,16 +42,24 @@ class InterruptedTransferError(RegistryUnreachableError):
 class Transport:
     """The way to one repository of a registry; paths are relative to the repository's own URL."""
 
-    def __init__(self, reference: ImageReference) -> None:
-        self.registry = DOCKER_HUB if reference.domain in (None, "index.docker.io") else str(reference.domain)
+    def __init__(self, reference: ImageReference, access: RegistryAccess = AS_DOCKER_DOES) -> None:
+        self.registry = registry_of(reference)
         self.path = reference.path
+        self._access = access if self.registry in access.registries else AS_DOCKER_DOES
         host = self.registry
         if self.registry == DOCKER_HUB:
             host = "registry-1.docker.io"
             self.path = self.path if "/" in self.path else f"library/{self.path}"
-        self.url = f"{'http' if _is_loopback(host) else 'https'}://{host}/v2/{self.path}"
+        self._scheme = "http" if _is_loopback(host) or self._access.plain_http else "https"
+        self.url = f"{self._scheme}://{host}/v2/{self.path}"
+        self._host = host
         self._session = requests.Session()
         self._session.trust_env = not _is_loopback(host)  # no proxy leads back to this machine
+        authority = self._access.ca_certificate or _docker_authority(host)
+        # On the session it would count less than what the environment says (requests#3829).
+        self._options: dict[str, Any] = {"timeout": _TIMEOUT} | (
+            {"verify": str(authority)} if authority else {}
+        )
 
     def request(
         self,
@@ -70,7 +81,7 @@ class Transport:
         options = {"headers": headers, "params": params, "stream": stream}
         for pause in (*PAUSES, None) if repeatable else (None,):
             try:
-                response = self._authorised(method, urljoin(f"{self.url}/", path), content, options)
+                response = self._asked(method, urljoin(f"{self.url}/", path), content, options)
             except requests.RequestException as error:
                 if pause is None or not _may_pass(error):
                     self.broken(error)
@@ -84,18 +95,33 @@ class Transport:
     def broken(self, error: Exception) -> NoReturn:
         """Say that the registry does not answer, or does no more."""
         kind = InterruptedTransferError if _may_pass(error) else RegistryUnreachableError
-        raise kind(
-            f"no registry answers at {self.registry!r}",
-            hint="check the address and the network",
-            details=str(error),
-        ) from error
+        problem, hint = f"no registry answers at {self.registry!r}", "check the address and the network"
+        if "WRONG_VERSION_NUMBER" in str(error) or "HTTP_REQUEST" in str(error):
+            problem = f"the registry {self.registry!r} does not encrypt"
+            hint = "if that is meant to be, say so: --plain-http"
+        elif "CERTIFICATE_VERIFY_FAILED" in str(error):
+            problem = (
+                f"the certificate of the registry {self.registry!r} is of no authority that is trusted here"
+            )
+            hint = "name the authority's certificate: --ca-cert FILE"
+        raise kind(problem, hint=hint, details=str(error)) from error
+
+    def _asked(
+        self, method: str, url: str, content: Content | None, options: Mapping[str, Any]
+    ) -> requests.Response:
+        """Ask the registry, with credentials; or whom it points to for an upload, who gets none of ours."""
+        parts = urlsplit(url)
+        if parts.netloc.removesuffix(":443") != self._host.removesuffix(":443"):
+            body = content() if content else None
+            return requests.request(method, url, data=body, timeout=_TIMEOUT, **options)
+        return self._authorised(method, parts._replace(scheme=self._scheme).geturl(), content, options)
 
     def _authorised(
         self, method: str, url: str, content: Content | None, options: Mapping[str, Any]
     ) -> requests.Response:
         def ask() -> requests.Response:
             body = content() if content else None
-            return self._session.request(method, url, data=body, timeout=_TIMEOUT, **options)
+            return self._session.request(method, url, data=body, **self._options, **options)
 
         response = ask()
         if response.status_code == requests.codes.unauthorized:
@@ -106,22 +132,34 @@ class Transport:
     def _log_in(self, challenge: str) -> None:
         """Do what the registry's challenge asks for: basic credentials, or a token from its token service."""
         scheme, _, rest = challenge.partition(" ")
-        credentials = credentials_for(self.registry)
+        credentials = self._credentials()
         if scheme.lower() == "bearer":
             parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-            answer = self._session.get(
-                parameters.pop("realm", ""),
-                params=parameters,
-                auth=credentials,
-                headers={"Authorization": None},  # an outworn token is no credential for a new one
-                timeout=_TIMEOUT,
-            )
-            token = answer.json() if answer.ok else {}
-            self._session.headers["Authorization"] = (
-                f"Bearer {token.get('token') or token.get('access_token')}"
-            )
+            self._session.headers["Authorization"] = f"Bearer {self._token(parameters, credentials)}"
         elif credentials:
             self._session.auth = credentials
+
+    def _credentials(self) -> Credentials | None:
+        if self._access.username is not None and self._access.password is not None:
+            return Credentials(self._access.username, self._access.password)
+        return credentials_for(self.registry)
+
+    def _token(self, parameters: dict[str, str], credentials: Credentials | None) -> str | None:
+        """Get a token from the token service, ``None`` where it refuses."""
+        realm = parameters.pop("realm", "")
+        fresh = {"Authorization": None}  # an outworn token is no credential for a new one
+        if credentials and credentials.is_identity_token:
+            form = {**parameters, "grant_type": "refresh_token", "refresh_token": credentials.password}
+            answer = self._session.post(
+                realm, data=form | {"client_id": "packager"}, headers=fresh, **self._options
+            )
+        else:
+            answer = self._session.get(
+                realm, params=parameters, auth=credentials, headers=fresh, **self._options
+            )
+        found = answer.json() if answer.ok else {}
+        token: str | None = found.get("token") or found.get("access_token")
+        return token
 
     def _checked(
         self, response: requests.Response, path: str, expected: Collection[int]
@@ -157,6 +195,12 @@ def _asked_pause(response: requests.Response) -> float:
     """Return the seconds of ``Retry-After``, 0 where there is none (or a date, which is rare)."""
     text = response.headers.get("Retry-After", "")
     return min(float(text), _LONGEST_PAUSE) if text.isdecimal() else 0.0
+
+
+def _docker_authority(host: str) -> Path | None:
+    """Return the certificate by which docker trusts this registry (docs.docker.com/engine/security)."""
+    found = sorted((_CERTIFICATES / host).glob("*.crt"))
+    return found[0] if found else None
 
 
 def _is_loopback(host: str) -> bool:

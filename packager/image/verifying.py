@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from packager.engine import Engine
 from packager.errors import DigestMismatchError, ImageNotFoundError, RegistryError
 from packager.image.cache import Cache
 from packager.image.image import Image
 from packager.image.remote import remote_image
 from packager.progress import Report
-from packager.values import ImageReference
+from packager.values import AS_DOCKER_DOES, ImageReference, RegistryAccess
+
+if TYPE_CHECKING:
+    from packager.engine import Engine
 
 
-def verify_image(image: Image, reference: ImageReference, *, engine: Engine | None, report: Report) -> None:
+def verify_image(
+    image: Image,
+    reference: ImageReference,
+    *,
+    engine: Engine | None,
+    access: RegistryAccess = AS_DOCKER_DOES,
+    report: Report,
+) -> None:
     """See that ``reference``, in the engine or else in its registry, is ``image``.
 
     ``image`` needs no layers but those told in its config. Raises DigestMismatchError, which tells what
@@ -25,7 +34,9 @@ def verify_image(image: Image, reference: ImageReference, *, engine: Engine | No
         found_id, found = present.id, present.config
     else:
         try:
-            remote = remote_image(reference, image.platform, Cache.default(), report=report).image
+            remote = remote_image(
+                reference, image.platform, Cache.default(), access=access, report=report
+            ).image
         except RegistryError as error:
             raise ImageNotFoundError(
                 f"there is no image {str(reference)!r} to compare with: {error}",

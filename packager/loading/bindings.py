@@ -136,12 +136,14 @@ def _blocks(name: str, loaded: Array, left: Sequence[Named]) -> list[Binding]:
     found: list[Binding] = []
     rest, start = list(left), 0
     while loaded.ndim and start < loaded.shape[-1]:
-        block = next(((p, a) for p, a in rest if find_block(a, loaded, start)), None)
+        blocks = ((path, find_block(array, loaded, start)) for path, array in rest)
+        path, block = next(((p, b) for p, b in blocks if b), ("", None))
         if block is None:
             return []
-        rest = [entry for entry in rest if entry[0] != block[0]]
-        end = start + block[1].shape[-1]
-        found.append(_binding(name, loaded, block[0], f"part {':, ' * (loaded.ndim - 1)}{start}:{end}"))
+        rest = [entry for entry in rest if entry[0] != path]
+        end = start + block[0]
+        part = f"part {':, ' * (loaded.ndim - 1)}{start}:{end} {block[1]}"
+        found.append(_binding(name, loaded, path, part.strip()))
         start = end
     return found
 

@@ -12,8 +12,14 @@ from typing import Any
 import tensorflow as tf
 
 _CLASSES = frozenset(
-    f"{kind}{rank}D"
-    for kind in ("Conv", "SeparableConv", "MaxPooling", "AveragePooling")
+    f"{kind}{rank}D{transposed}"
+    for kind, transposed in (
+        ("Conv", ""),
+        ("Conv", "Transpose"),
+        ("SeparableConv", ""),
+        ("MaxPooling", ""),
+        ("AveragePooling", ""),
+    )
     for rank in (1, 2, 3)
 )
 
@@ -26,6 +32,7 @@ def compute_channels_last(model: Any) -> None:
             if hasattr(layer, "_tf_data_format"):
                 rank = layer.input_spec.min_ndim or layer.input_spec.ndim
                 layer._tf_data_format = {3: "NWC", 4: "NHWC", 5: "NDHWC"}[rank]
+                layer._channels_first = False
             layer.call = _transposed(layer.call)
 
 

@@ -6,12 +6,15 @@ are those of Keras 1.0 to 1.2 (``get_config`` of each layer) and of the "Keras 2
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from packager.errors import ModelLoadError
+from packager.loading.keras1_branches import as_functional, begins_with_branches
 
 Config = dict[str, Any]
+Shapes = Mapping[str, Sequence[tuple[int, ...]]]
+"""Shapes of the stored weights by the name of their layer."""
 
 _CLASSES = {
     "Convolution1D": "Conv1D",
@@ -41,7 +44,7 @@ _ARGUMENTS = {
 _KEPT = frozenset(
     """
     activation alpha axis batch_input_shape cropping depth_multiplier dims epsilon go_backwards
-    input_length input_shape l1 l2 mask_value mask_zero merge_mode momentum n name padding pool_size
+    input_shape l1 l2 mask_value mask_zero merge_mode momentum n name padding pool_size
     return_sequences shared_axes size sparse stateful strides target_shape theta trainable unroll
     """.split()  # noqa: SIM905 - a list of names reads best as words
 )
@@ -50,8 +53,9 @@ _DROPPED = frozenset(
     U_regularizer W_constraint W_learning_rate_multiplier W_regularizer activity_regularizer
     b_constraint b_learning_rate_multiplier b_regularizer beta_init beta_regularizer cache_enabled
     consume_less dropout forget_bias_init gamma_init gamma_regularizer init inner_init input_dim
-    input_dtype mode output_shape output_shape_type weights node_indices tensor_indices arguments
-    depthwise_constraint depthwise_regularizer pointwise_constraint pointwise_regularizer
+    input_dtype input_length mode output_shape output_shape_type weights node_indices tensor_indices
+    arguments depthwise_constraint depthwise_regularizer pointwise_constraint pointwise_regularizer
+    alpha_init transform_bias t_left_init a_left_init t_right_init a_right_init
     """.split()  # noqa: SIM905
 )
 _TELLING = frozenset({"nb_filter", "border_mode", "W_regularizer", "dim_ordering", "inner_init", "init"})
@@ -62,19 +66,56 @@ _MERGES = {
     "ave": "Average",
     "max": "Maximum",
     "dot": "Dot",
-    "cos": "Dot",
+    "cos": "CosineMerge",
 }
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 _ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
+_FORGET_ORDERING = frozenset(
+    f"{kind}{rank}D" for kind in ("ZeroPadding", "UpSampling", "Cropping") for rank in (2, 3)
+)
+"""Layers whose ``get_config`` left ``dim_ordering`` out."""
 
 
-def upgrade(config: Mapping[str, Any]) -> Config:
-    """Return the architecture as Keras 2 would have written it, or raise ModelLoadError."""
-    if config.get("class_name") in ("Sequential", "Model", "Graph", "Merge"):
-        return _upgrade_model(config)
-    raise ModelLoadError(
-        f"a Keras 1 model of class {config.get('class_name')!r}", hint="save it as Sequential or Model"
-    )
+def upgrade(config: Mapping[str, Any], *, stored: Shapes | None = None, backend: str | None = None) -> Config:
+    """Return the architecture as Keras 2 would have written it, or raise ModelLoadError.
+
+    Some layers did not record all that they were made with: ``stored`` tells the axes that a PReLU shares,
+    and the other layers, else ``backend``, where the channels are.
+    """
+    if config.get("class_name") not in ("Sequential", "Model"):
+        raise ModelLoadError(
+            f"a Keras 1 model of class {config.get('class_name')!r}", hint="save it as Sequential or Model"
+        )
+    ordering = next(_orderings(config), "th" if backend == "theano" else "tf")
+    return _upgrade_model(_completed(config, ordering, stored or {}))
+
+
+def _orderings(node: Any) -> Iterator[str]:
+    """Yield where layers say that their channels are."""
+    if isinstance(node, Mapping):
+        if node.get("dim_ordering") in _ORDERINGS:
+            yield node["dim_ordering"]
+        for value in node.values():
+            yield from _orderings(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _orderings(value)
+
+
+def _completed(node: Any, ordering: str, stored: Shapes) -> Any:
+    """Add to each layer what Keras 1 forgot to record."""
+    if isinstance(node, list):
+        return [_completed(value, ordering, stored) for value in node]
+    if not isinstance(node, Mapping):
+        return node
+    done = {key: _completed(value, ordering, stored) for key, value in node.items()}
+    class_name, config = done.get("class_name"), done.get("config")
+    if class_name in _FORGET_ORDERING and isinstance(config, dict):
+        config.setdefault("dim_ordering", ordering)
+    if class_name == "PReLU" and isinstance(config, dict):
+        shapes = stored.get(config.get("name", ""), ())
+        config["shared_axes"] = [axis + 1 for shape in shapes[:1] for axis, n in enumerate(shape) if n == 1]
+    return done
 
 
 def is_keras1(config: Mapping[str, Any]) -> bool:
@@ -93,23 +134,25 @@ def _upgrade_model(config: Mapping[str, Any]) -> Config:
     class_name, inner = config["class_name"], config["config"]
     if class_name == "Sequential":
         layers = inner if isinstance(inner, list) else inner["layers"]
-        if layers and layers[0]["class_name"] == "Merge":
-            raise _unsupported("Merge", "as the first layer of a Sequential model")
+        if begins_with_branches(layers):
+            return as_functional(_name(config), layers, upgrade=_upgrade_layer)
         return {
             "class_name": "Sequential",
             "config": {"name": _name(config), "layers": [_upgrade_layer(entry) for entry in layers]},
         }
-    if class_name == "Model":
-        layers = [_upgrade_layer(entry) for entry in inner["layers"]]
-        return {"class_name": "Model", "config": {**inner, "layers": layers}}
-    raise _unsupported(class_name, "of Keras 0.x and 1.0")
+    layers = [_upgrade_layer(entry) for entry in inner["layers"]]
+    return {"class_name": "Model", "config": {**inner, "layers": layers}}
 
 
 def _name(config: Mapping[str, Any]) -> str:
+    """Return a model's name; one that has none gets it from its first layer, as no other model does."""
     inner = config["config"]
+    if name := config.get("name") or (inner.get("name") if isinstance(inner, dict) else None):
+        return str(name)
+    if isinstance(inner, list) and inner and inner[0].get("class_name") in ("Sequential", "Model"):
+        return f"outer_{_name(inner[0])}"
     first = inner[0]["config"] if isinstance(inner, list) and inner else {}
-    name = config.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
-    return str(name or f"sequential_{first.get('name', 1)}")
+    return f"sequential_{first.get('name', 1)}"
 
 
 def _upgrade_layer(entry: Mapping[str, Any]) -> Config:
@@ -174,9 +217,20 @@ def _lambda(class_name: str, old: Mapping[str, Any]) -> Config:
 
 
 def _normalization(class_name: str, old: Mapping[str, Any]) -> Config:
-    if old.get("mode", 0) == 1:
-        raise _unsupported(class_name, "with mode 1, which normalizes samples")
+    mode = old.get("mode", 0)
+    if mode == 2:
+        raise _unsupported(class_name, "with mode 2, whose answers depend on what else is in the batch,")
+    if mode == 1:  # in which the axis was not read, and nothing kept moving
+        return _plain("SampleNormalization", {k: v for k, v in old.items() if k not in ("axis", "momentum")})
     return _plain(class_name, old)
+
+
+def _unchanged_size(class_name: str, old: Mapping[str, Any]) -> Config:
+    """Upgrade a layer of keras1_layers, which keeps the name of its number of pieces."""
+    new = _plain(class_name, old)
+    if "nb_feature" in old:
+        new["config"]["pieces"] = old["nb_feature"]
+    return new
 
 
 def _wrapper(class_name: str, old: Mapping[str, Any]) -> Config:
@@ -220,6 +274,7 @@ _SPECIAL: Mapping[str, Callable[[str, Mapping[str, Any]], Config]] = {
     "InputLayer": _input,
     "Lambda": _lambda,
     "Rescaling": _lambda,
+    "MaxoutDense": _unchanged_size,
     "Merge": _merge,
     "TimeDistributedDense": _time_distributed_dense,
 }

@@ -15,16 +15,18 @@ from tf_keras.src.saving import saving_lib, serialization_lib
 from tf_keras.src.saving.legacy import hdf5_format, model_config
 from tf_keras.src.saving.legacy.saved_model import json_utils
 
+from packager.loading import keras1_layers
 from packager.loading.bindings import Convert, prove_bindings, set_layers
 from packager.loading.channels import compute_channels_last
 from packager.loading.deferred import deferred_variables, hold
 from packager.loading.failures import loader_failures
 from packager.loading.inputs import describe_inputs, describe_outputs
-from packager.loading.keras1 import upgrade
+from packager.loading.keras1 import Shapes, upgrade
 from packager.loading.model import LoadedModel, resources_of
 from packager.loading.names import with_valid_names
+from packager.loading.olderkeras2 import with_defaults_of_old
 from packager.loading.places import Place
-from packager.loading.theano import flip_kernels
+from packager.loading.theano import compute_as_theano
 from packager.loading.writers import require_backend
 from packager.values import Binding
 
@@ -40,21 +42,22 @@ def load(
     path: Path,
     config: Mapping[str, Any],
     *,
+    version: str | None,
     backend: str | None = None,
     objects: Mapping[str, Any] = NO_OBJECTS,
 ) -> LoadedModel:
     """Rebuild ``config`` with the weights in ``path``; never compiles, never runs code from the file.
 
-    ``backend`` is the one that the weights were written on, ``objects`` are custom classes by name.
+    Keras ``version`` wrote it, on ``backend``; ``objects`` are custom classes by name.
     """
-    valid_config, published = with_valid_names(config)
+    valid_config, published = with_valid_names(with_defaults_of_old(config))
     with loader_failures(name()), h5py.File(path, "r") as file:
         model = build(valid_config, objects)
         weights = file["model_weights"]
         order = [(layer.name, variables) for layer, variables in legacy_order(model)]
         set_layers(weights, order, top_level(model), _converter(model, _version(weights)))
         if backend == "theano":
-            flip_kernels(model)
+            compute_as_theano(model, version)
         finalize(model)
         bindings, warnings = prove_bindings(weights, order, top_level(model))
     return loaded(model, bindings, warnings, published)
@@ -66,18 +69,22 @@ def load_keras1(
     *,
     version: str | None,
     backend: str | None,
+    stored: Shapes,
     objects: Mapping[str, Any] = NO_OBJECTS,
 ) -> LoadedModel:
-    """Rebuild ``config``, as Keras 1 wrote it, with the weights in ``path`` as Keras 1 kept them."""
+    """Rebuild ``config``, as Keras 1 wrote it, with the weights in ``path`` as Keras 1 kept them.
+
+    ``stored`` are the shapes of those by layer.
+    """
     with loader_failures(name()), h5py.File(path, "r") as file:
-        valid_config, published = with_valid_names(upgrade(config))
-        model = build(valid_config, objects)
+        valid_config, published = with_valid_names(upgrade(config, stored=stored, backend=backend))
+        model = build(valid_config, {**keras1_layers.CLASSES, **objects})
         require_backend(model, version, backend)
         weights = file["model_weights"]
         order = [(layer.name, variables) for layer, variables in legacy_order(model)]
         set_layers(weights, order, top_level(model), _converter(model, "1"))
         if backend == "theano":
-            flip_kernels(model)
+            compute_as_theano(model, version)
         finalize(model)
         bindings, warnings = prove_bindings(weights, order, top_level(model))
     return loaded(model, bindings, warnings, published)
@@ -151,6 +158,8 @@ def top_level(model: tf_keras.Model) -> list[Any]:
 def convert_weights(layer: Any, arrays: Sequence[Any], *, version: str | None) -> list[Any]:
     """Turn weights as Keras ``version`` kept them into those of ``layer``'s variables."""
     generation = "1" if version is None or version.startswith("1") else version
+    if generation == "1":
+        arrays = keras1_layers.arrange(layer, arrays)
     return list(hdf5_format.preprocess_weights_for_loading(layer, list(arrays), generation, "tensorflow"))
 
 

@@ -61,7 +61,13 @@ def _load_full(
     if generation == 2:
         from packager.loading import keras2
 
-        return keras2.load(inspection.path, config, backend=inspection.backend, objects=objects)
+        return keras2.load(
+            inspection.path,
+            config,
+            version=inspection.keras_version,
+            backend=inspection.backend,
+            objects=objects,
+        )
     if generation == 1:
         from packager.loading import keras2
 
@@ -70,6 +76,7 @@ def _load_full(
             config,
             version=inspection.keras_version,
             backend=_backend(inspection, supplied),
+            stored={layer.name: [w.shape for w in layer.weights] for layer in inspection.layers},
             objects=objects,
         )
     raise ModelLoadError(

@@ -34,11 +34,17 @@ def find_transform(stored: Array, loaded: Array) -> str | None:
     return "reshape" if same(stored.ravel(), loaded.ravel()) else "convert"
 
 
-def find_block(stored: Array, loaded: Array, start: int) -> bool:
-    """Tell whether ``stored`` is the block of ``loaded`` that begins at ``start`` of the last axis."""
-    if stored.ndim != loaded.ndim or stored.shape[:-1] != loaded.shape[:-1]:
-        return False
-    return same(stored.astype(loaded.dtype), loaded[..., start : start + stored.shape[-1]])
+def find_block(stored: Array, loaded: Array, start: int) -> tuple[int, str] | None:
+    """Find ``stored`` as the block of ``loaded`` that begins at ``start`` of the last axis.
+
+    Returns its width, and how it was turned, empty where it was not.
+    """
+    for words, view in _views(stored.astype(loaded.dtype)):
+        if view.shape[:-1] == loaded.shape[:-1]:
+            end = start + view.shape[-1]
+            if same(view, loaded[..., start:end]):
+                return view.shape[-1], words
+    return None
 
 
 def same(a: Array, b: Array) -> bool:

@@ -13,6 +13,7 @@ from packager.loading.places import stored_layers
 from packager.loading.problems import raise_problems, unmatched_problems
 from packager.loading.setting import Setting, Turning, in_order
 from packager.loading.target import Target, single_tensor
+from packager.loading.theano import pad_as_theano
 from packager.loading.writers import check_writer
 from packager.mapping import Proposal, Source, WeightMapping
 from packager.values import Binding, FileKind, Inspection
@@ -44,6 +45,8 @@ def set_weights(
         for pair in matching.pairs:
             work.take_pair(file, pair)
     raise_problems(problems)
+    if listed and backend == "theano":
+        pad_as_theano(target.model, inspection.keras_version)
     target.library.finalize(target.model)
     order = {name: number for number, name in enumerate(target.variables)}
     return tuple(sorted(work.bindings, key=lambda b: order[b.variable])), tuple(work.warnings)

@@ -65,6 +65,7 @@ _CONFIGURATION: dict[str, Fields] = {
         "allowed_batch_sizes": (6, "repeated int64"),
         "pad_variable_length_inputs": (7, "bool"),
         "enable_large_batch_splitting": (8, _BOOL),
+        "max_execution_batch_size": (9, _INT64),
     },
 }
 
@@ -89,6 +90,16 @@ _OF_TENSORFLOW: dict[str, Fields] = {
         "uint32_val": (16, "repeated uint32"),
         "uint64_val": (17, "repeated uint64"),
     },
+    "BytesList": {"value": (1, "repeated bytes")},
+    "FloatList": {"value": (1, "repeated float")},
+    "Int64List": {"value": (1, "repeated int64")},
+    "Feature": {
+        "bytes_list": (1, "oneof BytesList"),
+        "float_list": (2, "oneof FloatList"),
+        "int64_list": (3, "oneof Int64List"),
+    },
+    "Features": {"feature": (1, "map<string, Feature>")},
+    "Example": {"features": (1, "Features")},
     "NamedTensorProto": {"name": (1, "string"), "tensor": (2, "bytes")},
     "TensorInfo": {"name": (1, "string"), "dtype": (2, "int32"), "tensor_shape": (3, "TensorShapeProto")},
     "SignatureDef": {
@@ -97,6 +108,46 @@ _OF_TENSORFLOW: dict[str, Fields] = {
         "method_name": (3, "string"),
         "defaults": (4, "map<string, bytes>"),
     },
+}
+
+_GRAPHS: dict[str, Fields] = {
+    "SavedModel": {"meta_graphs": (2, "repeated MetaGraphDef")},
+    "MetaGraphDef": {
+        "meta_info_def": (1, "MetaInfoDef"),
+        "graph_def": (2, "GraphDef"),
+        "saver_def": (3, "SaverDef"),
+        "collection_def": (4, "map<string, CollectionDef>"),
+        "signature_def": (5, "map<string, SignatureDef>"),
+    },
+    "MetaInfoDef": {"tags": (4, "repeated string"), "tensorflow_version": (5, "string")},
+    "SaverDef": {"restore_op_name": (3, "string")},
+    "CollectionDef": {"node_list": (1, "NodeList")},
+    "NodeList": {"value": (1, "repeated string")},
+    "GraphDef": {
+        "node": (1, "repeated NodeDef"),
+        "library": (2, "FunctionDefLibrary"),
+        "versions": (4, "VersionDef"),
+    },
+    "VersionDef": {"producer": (1, "int32"), "min_consumer": (2, "int32")},
+    "FunctionDefLibrary": {"function": (1, "repeated FunctionDef")},
+    "FunctionDef": {
+        "signature": (1, "OpDef"),
+        "node_def": (3, "repeated NodeDef"),
+    },
+    "OpList": {"op": (1, "repeated OpDef")},
+    "OpDef": {"name": (1, "string"), "is_stateful": (17, "bool")},
+    "KernelList": {"kernel": (1, "repeated KernelDef")},
+    "KernelDef": {"op": (1, "string"), "device_type": (2, "string")},
+    "NodeDef": {
+        "name": (1, "string"),
+        "op": (2, "string"),
+        "input": (3, "repeated string"),
+        "device": (4, "string"),
+        "attr": (5, "map<string, AttrValue>"),
+    },
+    "AttrValue": {"list": (1, "AttrValue.ListValue"), "s": (2, "bytes"), "func": (10, "NameAttrList")},
+    "AttrValue.ListValue": {"func": (9, "repeated NameAttrList")},
+    "NameAttrList": {"name": (1, "string")},
 }
 
 _INFERENCE: dict[str, Fields] = {
@@ -195,6 +246,7 @@ _HEALTH: dict[str, Fields] = {
 MESSAGES: Mapping[str, Fields] = {
     **_CONFIGURATION,
     **_OF_TENSORFLOW,
+    **_GRAPHS,
     **_INFERENCE,
     **_MANAGEMENT,
     **_WARMUP,

@@ -14,6 +14,7 @@ Data flows one way::
 
 - ``native``  TensorFlow through its C API: tensors, signatures, sessions, servables
 - ``models``  configuration, version folders and policies, and the state of every version
+- ``batching``  runs that wait for each other, to run as one
 - ``rest``    JSON as RapidJSON reads and writes it, the REST API, HTTP
 - ``server``  the parts put together from the flags; start, signals, end
 

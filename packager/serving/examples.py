@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from packager.serving.inference import DEFAULT_SIGNATURE, InferenceOptions
+from packager.serving.inference import DEFAULT_SIGNATURE, InferenceOptions, run
 from packager.serving.native.dtypes import DType
 from packager.serving.native.servable import Servable
 from packager.serving.native.signatures import Signature
@@ -44,13 +44,15 @@ class _Computation:
 def classify(servable: Servable, key: str, examples: Sequence[bytes], options: InferenceOptions) -> Classes:
     """Run a classification signature on serialised Examples."""
     computation = _classification(_signature(servable, key), options)
-    return _classifications(computation, _run(servable, [computation], examples, options), len(examples))
+    tensors = _run(servable, [computation], examples, options, api="Classify")
+    return _classifications(computation, tensors, len(examples))
 
 
 def regress(servable: Servable, key: str, examples: Sequence[bytes], options: InferenceOptions) -> Values:
     """Run a regression signature on serialised Examples."""
     computation = _regression(_signature(servable, key), options)
-    return _regressions(computation, _run(servable, [computation], examples, options), len(examples))
+    tensors = _run(servable, [computation], examples, options, api="Regress")
+    return _regressions(computation, tensors, len(examples))
 
 
 def infer_all(
@@ -69,7 +71,7 @@ def infer_all(
         computations.append(_of_method(servable.signatures[key], method, options))
         if computations[0].source != computations[-1].source:
             raise invalid_argument("Input tensor must be the same for all Signatures.")
-    tensors = _run(servable, computations, examples, options)
+    tensors = _run(servable, computations, examples, options, api="MultiInference")
     return [
         (_classifications if method == CLASSIFY else _regressions)(computation, tensors, len(examples))
         for (_, method), computation in zip(tasks, computations, strict=True)
@@ -119,13 +121,17 @@ def _run(
     computations: Sequence[_Computation],
     examples: Sequence[bytes],
     options: InferenceOptions,
+    *,
+    api: str,
 ) -> dict[str, Tensor]:
     """Return all tensors that the computations fetch, by their names in the graph."""
     if not examples:
         raise invalid_argument("Input is empty.")
     feeds = [(computations[0].source, Tensor.from_strings((len(examples),), examples))]
     fetches = sorted({name for computation in computations for name in computation.fetches.values()})
-    tensors = servable.session.run(feeds, fetches, timeout_ms=options.timeout_ms)
+    tensors = run(servable, feeds, fetches, options, api=api)
+    if options.metrics:
+        options.metrics.note_examples(servable.name, len(examples))
     return dict(zip(fetches, tensors, strict=True))
 
 

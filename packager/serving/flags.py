@@ -98,12 +98,14 @@ FLAGS = (
         False,
         "make classify and regress check a signature's method_name",
     ),
-    Flag("enable_batching", False, "run requests in batches", heeded=False),
-    Flag("batching_parameters_file", "", "file with BatchingParameters as protobuf text", heeded=False),
+    Flag("enable_batching", False, "run requests in batches"),
+    Flag("batching_parameters_file", "", "file with BatchingParameters as protobuf text"),
     Flag(
-        "enable_per_model_batching_parameters", False, "read batching parameters of each model", heeded=False
+        "enable_per_model_batching_parameters",
+        False,
+        "batch models that have a batching_params.pbtxt, by it",
     ),
-    Flag("monitoring_config_file", "", "file with a MonitoringConfig as protobuf text", heeded=False),
+    Flag("monitoring_config_file", "", "file with a MonitoringConfig as protobuf text"),
     Flag("ssl_config_file", "", "file with an SSLConfig as protobuf text, for the gRPC API"),
     Flag("use_alts_credentials", False, "use Google ALTS credentials", heeded=False),
     Flag("grpc_channel_arguments", "", "comma-separated arguments of the gRPC server, name=value"),

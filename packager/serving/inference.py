@@ -5,9 +5,11 @@ The checks and their words follow ``predict_util.cc``, and TensorFlow's ``saved_
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from packager.serving.metrics import Metrics
 from packager.serving.native.servable import Servable
 from packager.serving.native.signatures import Signature
 from packager.serving.native.tensors import Tensor
@@ -25,6 +27,7 @@ class InferenceOptions:
     timeout_ms: int = 30_000
     check_method_names: bool = False
     """Whether requests insist on the signature's ``method_name``."""
+    metrics: Metrics | None = None
 
 
 def predict(
@@ -43,8 +46,25 @@ def predict(
     feeds = _feeds(signature, inputs)
     names = _checked_outputs(signature, wanted) or list(signature.outputs)
     fetches = [signature.outputs[name].name for name in names]
-    results = servable.session.run(feeds, fetches, timeout_ms=options.timeout_ms)
+    results = run(servable, feeds, fetches, options, api="Predict")
     return dict(zip(names, results, strict=True))
+
+
+def run(
+    servable: Servable,
+    feeds: Sequence[tuple[str, Tensor]],
+    fetches: Sequence[str],
+    options: InferenceOptions,
+    *,
+    api: str,
+) -> list[Tensor]:
+    """Run the graph, and note how long it took on behalf of which part of the API."""
+    if options.metrics is None:
+        return servable.session.run(feeds, fetches, timeout_ms=options.timeout_ms)
+    began = time.perf_counter()
+    results = servable.session.run(feeds, fetches, timeout_ms=options.timeout_ms)
+    options.metrics.note_run(servable.name, api, time.perf_counter() - began)
+    return results
 
 
 def _feeds(signature: Signature, inputs: Mapping[str, Tensor | bytes]) -> list[tuple[str, Tensor]]:

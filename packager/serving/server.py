@@ -14,9 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packager.serving.batching.parameters import read_batching_parameters
+from packager.serving.batching.session import Batching
 from packager.serving.flags import FLAGS, FlagValueError, Parsed, parse, usage
 from packager.serving.inference import InferenceOptions
 from packager.serving.log import log, log_to_stderr
+from packager.serving.metrics import Metrics
 from packager.serving.models.catalog import Catalog
 from packager.serving.models.config import ModelConfig, check_models, read_metrics_path, read_model_config
 from packager.serving.models.keeper import Keeper, Load
@@ -24,7 +27,8 @@ from packager.serving.native.library import c_api
 from packager.serving.native.servable import LoadOptions, Servable
 from packager.serving.native.session_config import session_config
 from packager.serving.rest.api import RestApi
-from packager.serving.rest.http import HttpServer
+from packager.serving.rest.http import HttpServer, Respond
+from packager.serving.rest.measuring import measured
 from packager.serving.sockets import bind
 from packager.serving.status import Code, StatusError, invalid_argument
 from packager.serving.warmup import warm_up
@@ -70,8 +74,8 @@ class _Server:
         self._flags = flags
         self._models = _configured_models(flags)
         check_models(self._models)
-        if path := flags.text("monitoring_config_file"):
-            read_metrics_path(path)
+        monitoring = flags.text("monitoring_config_file")
+        self._metrics_path = read_metrics_path(monitoring) if monitoring else None
         self._rest_socket = _bind_rest(flags)
         keeper = Keeper(
             _loader(flags),
@@ -85,7 +89,10 @@ class _Server:
             labels_need_available=not flags.flag("allow_version_labels_for_unavailable_models"),
         )
 
-        self._options = InferenceOptions(check_method_names=flags.flag("enable_signature_method_name_check"))
+        self._options = InferenceOptions(
+            check_method_names=flags.flag("enable_signature_method_name_check"),
+            metrics=Metrics() if self._metrics_path else None,
+        )
 
     async def run(self) -> int:
         """Load the models, open the ports, and serve until a signal ends it."""
@@ -124,7 +131,10 @@ class _Server:
             return None
         options = replace(self._options, timeout_ms=max(self._flags.number("rest_api_timeout_in_ms"), 0))
         api = RestApi(self._catalog, options, cors=self._flags.flag("rest_api_enable_cors_support"))
-        server = HttpServer(api.answer, threads=max(self._flags.number("rest_api_num_threads"), 1))
+        respond: Respond = api.answer
+        if self._metrics_path and options.metrics:
+            respond = measured(respond, options.metrics, self._metrics_path)
+        server = HttpServer(respond, threads=max(self._flags.number("rest_api_num_threads"), 1))
         await server.start(self._rest_socket)
         log.info("Exporting HTTP/REST API at:%s ...", _rest_address(self._flags))
         return server
@@ -142,10 +152,13 @@ def _loader(flags: Parsed) -> Load:
         tags=tuple(flags.text("saved_model_tags").split(",")), session_config=session_config(flags)
     )
     iterations = max(flags.number("num_request_iterations_for_warmup"), 1)
+    batching = _batching(flags)
 
     def load(name: str, version: int, folder: Path) -> Servable:
         servable = Servable.load(name, version, folder, options)
         try:
+            if batching:
+                servable.session = batching.wrap(servable.session, servable.signatures, folder)
             if flags.flag("enable_model_warmup"):
                 warm_up(servable, folder, iterations=iterations)
         except BaseException:
@@ -154,6 +167,21 @@ def _loader(flags: Parsed) -> Load:
         return servable
 
     return load
+
+
+def _batching(flags: Parsed) -> Batching | None:
+    """Return what batches requests, if the flags want it."""
+    path = flags.text("batching_parameters_file")
+    if not flags.flag("enable_batching"):
+        if path:
+            raise invalid_argument(
+                "server_options.batching_parameters_file is set without setting "
+                "server_options.enable_batching to true."
+            )
+        return None
+    return Batching(
+        read_batching_parameters(path), per_model=flags.flag("enable_per_model_batching_parameters")
+    )
 
 
 def _run(server: _Server) -> int:

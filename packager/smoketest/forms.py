@@ -7,20 +7,16 @@ https://www.tensorflow.org/tfx/serving/api_rest
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from packager.contract import Sample
+from packager.contract.samples import b64, columns, rows
 from packager.errors import RequestError, WrongAnswerError
 from packager.smoketest.diagnosis import OTHER_MODEL
 from packager.values import ExampleRequest
-
-_JSON_KINDS = "biuSUO"
-"""Kinds of numpy dtypes that TensorFlow Serving's JSON carries, besides floats of 32 and 64 bits."""
-
 
 _EXAMPLE_LENGTH = 2000
 """Characters of a request that is shown; the whole of an image's would be megabytes."""
@@ -38,7 +34,7 @@ class Form:
     def request(self, sample: Sample) -> bytes:
         """Return the body of a request that sends the inputs of ``sample``."""
         body = {"signature_name": sample.signature, **self.payload(sample)}
-        return json.dumps(body, default=_b64).encode()
+        return json.dumps(body, default=b64).encode()
 
     def outputs(self, document: Any, sample: Sample) -> Mapping[str, Any]:
         """Return the answered values by output; raise WrongAnswerError where the outputs are others."""
@@ -52,11 +48,9 @@ def forms_for(sample: Sample) -> tuple[Form, ...]:
 
     Row form needs the batch in every input and output.
     """
-    arrays = [*sample.inputs.values(), *sample.outputs.values()]
-    if not all(array.dtype.kind in _JSON_KINDS or array.dtype in ("float32", "float64") for array in arrays):
+    if not sample.in_json:
         return ()
-    has_rows = sample.batch > 0 and all(a.ndim > 0 and a.shape[0] == sample.batch for a in arrays)
-    return (ROW, COLUMNAR) if has_rows else (COLUMNAR,)
+    return (ROW, COLUMNAR) if sample.in_rows else (COLUMNAR,)
 
 
 def example_requests(samples: Iterable[Sample], path: str) -> tuple[ExampleRequest, ...]:
@@ -78,13 +72,11 @@ def _shortened(text: str) -> str:
 
 
 def _instances(sample: Sample) -> dict[str, Any]:
-    columns = {name: array.tolist() for name, array in sample.inputs.items()}
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return {"instances": rows}
+    return {"instances": rows(sample.inputs)}
 
 
 def _inputs(sample: Sample) -> dict[str, Any]:
-    return {"inputs": {name: array.tolist() for name, array in sample.inputs.items()}}
+    return {"inputs": columns(sample.inputs)}
 
 
 def _from_rows(predictions: Any, names: tuple[str, ...]) -> Mapping[str, Any]:
@@ -121,13 +113,6 @@ def _check_names(answered: Iterable[str], recorded: tuple[str, ...]) -> None:
 def _listed(names: Iterable[str]) -> str:
     quoted = ", ".join(repr(name) for name in sorted(names))
     return f"outputs {quoted}" if quoted else "a nameless output"
-
-
-def _b64(value: object) -> dict[str, str]:
-    """Write bytes as the server reads them; called by ``json`` for what it cannot write itself."""
-    if not isinstance(value, bytes):
-        raise TypeError(f"no JSON for {type(value).__name__}")
-    return {"b64": base64.b64encode(value).decode("ascii")}
 
 
 ROW = Form(name="row", payload=_instances, answer_key="predictions", columns=_from_rows)

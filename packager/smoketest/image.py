@@ -21,7 +21,6 @@ CONTRACT_LIMIT = 256 * 1024 * 1024
 """Bytes of a contract, samples included, that are taken out of an image."""
 
 _VERSION = re.compile(r"[^/]+/(\d+)")
-_CONTRACT_FILES = ("contract.json", "samples.npz")
 
 
 def find(engine: Engine, reference: ImageReference) -> EngineImage:
@@ -95,12 +94,21 @@ def contract_in(container: Container, version_folder: str) -> Contract | None:
         return None
 
 
+def file_in(container: Container, path: str) -> bytes:
+    """Return the content of a file inside ``container``, or raise ImageNotFoundError."""
+    with _opened(container.archive(path)) as tar:
+        for member in tar:
+            if file := tar.extractfile(member):
+                return file.read()
+    raise ImageNotFoundError(f"the image holds no file {path!r}")
+
+
 def _files(archive: Iterator[bytes]) -> Iterator[tuple[str, bytes]]:
     room = CONTRACT_LIMIT
     with _opened(archive) as tar:
         for member in tar:
             name = Path(member.name).name
-            content = tar.extractfile(member) if member.isfile() and name in _CONTRACT_FILES else None
+            content = tar.extractfile(member) if member.isfile() and name in contract.FILES else None
             room -= member.size
             if room < 0:
                 raise SmokeError(f"the contract inside the image is larger than {CONTRACT_LIMIT} bytes")

@@ -10,29 +10,16 @@ import numpy.typing as npt
 
 from packager.errors import RequestError
 from packager.protocol import message
+from packager.protocol.dtypes import DTYPES, FIELDS, STRING
 
-_STRING = 7
-
-_DTYPES = {
-    **{"float32": 1, "float64": 2, "int32": 3, "uint8": 4, "int16": 5, "int8": 6, "int64": 9, "bool": 10},
-    **{"uint16": 17, "float16": 19, "uint32": 22, "uint64": 23},
-}
-"""Numbers of tensorflow/core/framework/types.proto by numpy's names."""
-
-_NAMES = {number: name for name, number in _DTYPES.items()}
-
-_FIELDS = {
-    **{"float32": "float_val", "float64": "double_val", "int64": "int64_val", "bool": "bool_val"},
-    **{"uint32": "uint32_val", "uint64": "uint64_val", "float16": "half_val"},
-}
-"""Where values lie that are not in ``tensor_content``; those of the other types are in ``int_val``."""
+_NAMES = {number: name for name, number in DTYPES.items()}
 
 Array = npt.NDArray[Any]
 
 
 def carries(array: Array) -> bool:
     """Whether a tensor message can hold ``array``."""
-    return array.dtype.kind in "SUO" or array.dtype.name in _DTYPES
+    return array.dtype.kind in "SUO" or array.dtype.name in DTYPES
 
 
 def to_message(array: Array) -> bytes:
@@ -41,11 +28,11 @@ def to_message(array: Array) -> bytes:
     for size in array.shape:
         tensor.tensor_shape.dim.add(size=size)
     if array.dtype.kind in "SUO":
-        tensor.dtype = _STRING
+        tensor.dtype = STRING
         cells = array.ravel().tolist()
         tensor.string_val.extend(cell.encode() if isinstance(cell, str) else cell for cell in cells)
     else:
-        tensor.dtype = _DTYPES[array.dtype.name]
+        tensor.dtype = DTYPES[array.dtype.name]
         tensor.tensor_content = np.ascontiguousarray(array).tobytes()
     serialised: bytes = tensor.SerializeToString()
     return serialised
@@ -55,14 +42,14 @@ def from_message(serialised: bytes) -> Array:
     """Return the array that a serialised TensorProto holds, text as bytes; raise RequestError for others."""
     tensor = message("TensorProto").FromString(serialised)
     shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
-    if tensor.dtype == _STRING:
+    if tensor.dtype == STRING:
         return _filled(np.array(list(tensor.string_val), dtype=object), shape)
     name = _NAMES.get(tensor.dtype)
     if name is None:
         raise RequestError(f"the answer has a tensor of type {tensor.dtype}, which is none that models have")
     if tensor.tensor_content:
         return np.frombuffer(tensor.tensor_content, dtype=name).reshape(shape)
-    values = getattr(tensor, _FIELDS.get(name, "int_val"))
+    values = getattr(tensor, FIELDS.get(name, "int_val"))
     if name == "float16":  # as bit patterns
         return _filled(np.array(values, dtype=np.uint16).view(np.float16), shape)
     return _filled(np.array(values, dtype=name), shape)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from packager.values.access import AS_DOCKER_DOES, DOCKER_HUB, RegistryAccess, registry_of
+from packager.values.contracts import Audit, ContractChange, ContractDiff
 from packager.values.document import to_json
 from packager.values.files import (
     NOTHING_SUPPLIED,
@@ -27,7 +29,8 @@ from packager.values.models import (
     check_model_name,
     check_version,
 )
-from packager.values.release import Check, Release
+from packager.values.release import Check, Origin, Release
+from packager.values.serving import LATEST, SERVER_DEFAULTS, ServingOptions, VersionLabel
 from packager.values.smoke import (
     NO_LIMITS,
     Budget,
@@ -71,6 +74,14 @@ __all__ = [
     "BuiltImage",
     "VerifiedImage",
     "PushedImage",
+    "RegistryAccess",
+    "AS_DOCKER_DOES",
+    "DOCKER_HUB",
+    "registry_of",
+    "ServingOptions",
+    "VersionLabel",
+    "SERVER_DEFAULTS",
+    "LATEST",
     "Prediction",
     "Probe",
     "ExampleRequest",
@@ -84,7 +95,11 @@ __all__ = [
     "percentile",
     "Load",
     "LoadResult",
+    "ContractChange",
+    "ContractDiff",
+    "Audit",
     "Release",
     "Check",
+    "Origin",
     "to_json",
 ]

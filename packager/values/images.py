@@ -73,6 +73,8 @@ class BuiltImage:
     """An image that was built around one or more servable versions."""
 
     reference: ImageReference
+    also: tuple[ImageReference, ...] = ()
+    """Its further names."""
     image_id: str
     """Digest of the image's config, which engines call it by."""
     in_engine: bool
@@ -81,14 +83,15 @@ class BuiltImage:
     """Digest of the manifest, where the image has one: in a layout, or in a registry."""
     layout: Path | None
     tarball: Path | None
-    pushed: bool
-    """Whether the registry holds it under that reference."""
+    pushed: PushedImage | None = None
+    """What the registry holds now, and further ones under its further names."""
     base: str
     """The base as it was resolved: a reference pinned by digest, or an image ID."""
     base_kind: str
     """``official``, ``embedded`` or ``custom``."""
     platform: str
     model_name: str
+    """The model's name; of several, separated by commas."""
     versions: tuple[int, ...]
     size: int
     """Bytes, as the engine or the layout counts them."""
@@ -109,6 +112,8 @@ class PushedImage:
     reference: ImageReference
     digest: str
     size: int | None = None
+    also: tuple[PushedImage, ...] = ()
+    """The same image under its further names."""
 
     @property
     def pinned(self) -> ImageReference:

@@ -72,6 +72,9 @@ class ConversionOptions:
     warmup: tuple[int, ...] = (1,)
     """Batch sizes that a server plays before it is ready."""
 
+    compatible_with: str | None = None
+    """A target whose clients must not break: what would break them is refused."""
+
 
 AS_THE_SOURCE = ConversionOptions()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from packager.values.images import BuiltImage, PushedImage
+from packager.values.images import BuiltImage, ImageReference, PushedImage
 from packager.values.models import Conversion
 from packager.values.smoke import SmokeReport
 
@@ -34,3 +34,12 @@ class Check:
     fix: str | None = None
     """What to type where it is not ok."""
     required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What was found of an image in its registry, and of what is attached to it."""
+
+    reference: ImageReference
+    digest: str
+    checks: tuple[Check, ...]

@@ -210,7 +210,7 @@ def test_an_image_in_the_engine_is_verified(
     with pytest.raises(DigestMismatchError) as caught:
         verify_image(fewer, built.reference, engine=engine, report=silent)
     told = str(caught.value.details)
-    assert "layer 2 (packager: graphs and contracts): " in told
+    assert "layer 2 (packager: graphs, contracts and settings): " in told
     assert "'1,3'" in told
 
 

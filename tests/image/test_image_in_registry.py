@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import http.client
 import http.server
-import json
-import os
 import shutil
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from fixtures_command import Run
 from fixtures_registry import Registry
+from image_models import make_servable
+from registry_proxy import Proxy
 
 from packager.errors import (
     DigestMismatchError,
@@ -24,17 +23,10 @@ from packager.errors import (
     UsageError,
 )
 from packager.image import build_image, push_image, read_layout, transport
-from packager.image.blobs import BlobStore
-from packager.image.image import Image
 from packager.progress import Event
 from packager.values import ImageReference, ServableVersion
 
 pytestmark = pytest.mark.registry
-
-WEIGHTS = 9 << 20
-
-Fault = Callable[["_Proxy"], bool]
-"""Does something instead of handing a request on, and tells whether it did."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,106 +36,10 @@ def logged_in(registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.setattr(transport, "PAUSES", (0.01, 0.01, 0.01))
 
 
-@pytest.fixture(scope="module")
-def base(registry: Registry, tiny_image: tuple[Image, BlobStore]) -> str:
-    registry.upload(*tiny_image, "packager-test/base", "1")
-    return f"{registry.address}/packager-test/base:1"
-
-
 @pytest.fixture
 def servable(tmp_path: Path) -> ServableVersion:
     """A version whose weights no registry has yet."""
-    path = tmp_path / "models" / "digits" / "1"
-    (path / "variables").mkdir(parents=True)
-    (path / "saved_model.pb").write_bytes(b"graph")
-    (path / "variables" / "variables.data-00000-of-00001").write_bytes(os.urandom(WEIGHTS))
-    return ServableVersion(name="digits", version=1, path=path)
-
-
-@pytest.fixture
-def reference(registry: Registry, tmp_path: Path) -> ImageReference:
-    return ImageReference.parse(f"{registry.address}/packager-test/{tmp_path.name.replace('_', '-')}:1")
-
-
-class _Proxy(http.server.BaseHTTPRequestHandler):
-    """Hands requests on to the registry, unless a fault comes first."""
-
-    protocol_version = "HTTP/1.1"
-    target: str
-    fault: Fault
-    bend: Callable[[str, dict[str, str]], dict[str, str]]
-
-    def do_any(self) -> None:
-        if type(self).fault(self):
-            return
-        upstream = http.client.HTTPConnection(self.target, timeout=20)
-        headers = {k: v for k, v in self.headers.items() if k.lower() not in ("transfer-encoding",)}
-        upstream.request(self.command, self.path, body=self.body() or None, headers=headers)
-        response = upstream.getresponse()
-        content = response.read()
-        self.send_response(response.status)
-        told = {k: v for k, v in response.getheaders() if k.lower() not in ("content-length", "date")}
-        for name, value in type(self).bend(self.command, told).items():
-            self.send_header(name, value)
-        length = response.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
-        self.send_header("Content-Length", length or "0")
-        self.end_headers()
-        self.wfile.write(content)
-        upstream.close()
-
-    do_GET = do_HEAD = do_POST = do_PATCH = do_PUT = do_DELETE = do_any
-
-    def body(self) -> bytes:
-        return b"".join(self.chunks())
-
-    def chunks(self) -> Iterator[bytes]:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            yield self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            return
-        while size := int(self.rfile.readline(), 16):
-            yield self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-
-    def answer(self, status: int, **headers: str) -> None:
-        self.body()
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": "0"}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-@pytest.fixture
-def behind(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ImageReference]]:
-    """Puts a proxy with a fault before the registry, and names an image behind it."""
-    servers: list[http.server.ThreadingHTTPServer] = []
-
-    def put(
-        fault: Fault = lambda _: False,
-        bend: Callable[[str, dict[str, str]], dict[str, str]] = lambda _, headers: headers,
-    ) -> ImageReference:
-        handler = type(
-            "Handler",
-            (_Proxy,),
-            {"target": registry.address, "fault": staticmethod(fault), "bend": staticmethod(bend)},
-        )
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        address = f"127.0.0.1:{server.server_address[1]}"
-        config = registry.docker_config() / "config.json"
-        auth = json.loads(config.read_text())["auths"][registry.address]
-        config.write_text(json.dumps({"auths": {registry.address: auth, address: auth}}))
-        monkeypatch.setenv("DOCKER_CONFIG", str(config.parent))
-        return ImageReference.parse(f"{address}/packager-test/behind:{len(servers)}")
-
-    yield put
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return make_servable(tmp_path / "models")
 
 
 def details(events: list[Event], word: str) -> int:
@@ -203,7 +99,7 @@ def test_an_image_is_verified_from_its_registry_alone(
     (clone / "1" / "saved_model.pb").write_bytes(b"tampered")
     other = packager("build", clone, "--verify", reference, *options)
     assert other.code == 43
-    assert "layer 3 (packager: graphs and contracts): sha256:" in other.err
+    assert "layer 3 (packager: graphs, contracts and settings): sha256:" in other.err
     assert "layer 2" not in other.err
     dated = packager("build", model, "--verify", reference, *options, SOURCE_DATE_EPOCH="1700000000")
     assert dated.code == 43
@@ -225,7 +121,7 @@ def test_an_upload_that_is_cut_is_finished(
     """
     accepted: dict[str, str] = {}
 
-    def cut_once(proxy: _Proxy) -> bool:
+    def cut_once(proxy: Proxy) -> bool:
         if proxy.command == "GET" and "/blobs/uploads/" in proxy.path and remembers:
             proxy.answer(204, **accepted)
             return True
@@ -261,7 +157,7 @@ def test_a_busy_registry_is_asked_again(
 ) -> None:
     refused: set[tuple[str, str]] = set()
 
-    def once_each(proxy: _Proxy) -> bool:
+    def once_each(proxy: Proxy) -> bool:
         key = (proxy.command, proxy.path.split("?")[0].rpartition("/")[2])
         if key in refused or proxy.command == "PATCH":
             return False
@@ -278,7 +174,7 @@ def test_a_busy_registry_is_asked_again(
 def test_a_registry_that_stays_broken(
     base: str, servable: ServableVersion, behind: Callable[..., ImageReference]
 ) -> None:
-    def broken(proxy: _Proxy) -> bool:
+    def broken(proxy: Proxy) -> bool:
         if proxy.command == "PATCH":
             proxy.answer(500)
         return proxy.command == "PATCH"

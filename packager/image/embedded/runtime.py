@@ -7,9 +7,9 @@ import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packager import labels
-from packager.engine import Engine, EngineImage
 from packager.errors import BaseUnavailableError
 from packager.image.archive import docker_archive
 from packager.image.blobs import BlobStore
@@ -20,6 +20,9 @@ from packager.image.image import Image, document, source_date, timestamp
 from packager.image.settings import MODEL_BASE_PATH, PORTS
 from packager.progress import Report, detail, say, silent
 from packager.values import ImageReference
+
+if TYPE_CHECKING:
+    from packager.engine import Engine, EngineImage
 
 _REPOSITORY = "tfserving-packager/runtime"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from packager.serving.native.residency import give_back_pages
 from packager.serving.native.session import Session
 from packager.serving.native.signatures import Signature, read_signatures
+from packager.serving.native.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +24,22 @@ class LoadOptions:
     """A serialised ConfigProto."""
 
 
+class Runner(Protocol):
+    """What runs a graph: a session, or what stands before one."""
+
+    def run(
+        self, feeds: Sequence[tuple[str, Tensor]], fetches: Sequence[str], *, timeout_ms: int = 0
+    ) -> list[Tensor]:
+        """Feed tensors by the names that they have in the graph, and fetch others."""
+
+    def close(self) -> None:
+        """Free the graph. No run may be under way."""
+
+
 class Servable:
     """A version of a model that can be asked until it is closed."""
 
-    def __init__(self, name: str, version: int, session: Session, signatures: dict[str, Signature]) -> None:
+    def __init__(self, name: str, version: int, session: Runner, signatures: dict[str, Signature]) -> None:
         self.name = name
         self.version = version
         self.session = session

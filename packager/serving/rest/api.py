@@ -75,6 +75,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+    code: Code = Code.OK
 
 
 def html_error(status: int, reason: str) -> Answer:
@@ -103,12 +104,14 @@ class RestApi:
         try:
             return Answer(200, headers, self._process(request))
         except VersionTooBigError:
-            return Answer(400, headers)
+            return Answer(400, headers, code=Code.INVALID_ARGUMENT)
         except StatusError as failure:
-            return Answer(HTTP_STATUS.get(failure.code, 500), headers, answers.error(failure))
+            status = HTTP_STATUS.get(failure.code, 500)
+            return Answer(status, headers, answers.error(failure), failure.code)
         except Exception as bug:  # noqa: BLE001 - a bug is answered, and logged
             log.exception("Answering %s %s failed", request.method, request.path)
-            return Answer(500, headers, answers.error(StatusError(Code.INTERNAL, repr(bug))))
+            error = StatusError(Code.INTERNAL, repr(bug))
+            return Answer(500, headers, answers.error(error), error.code)
 
     def _preflight(self, request: Request) -> Answer:
         origin = request.headers.get("origin", "")

@@ -7,18 +7,20 @@ from packager.serving.flags import Parsed
 from packager.serving.inference import InferenceOptions
 from packager.serving.models.catalog import Catalog
 from packager.serving.rpc.administration import HealthService, ModelService
+from packager.serving.rpc.measuring import Measured
 from packager.serving.rpc.prediction import PredictionService
 from packager.serving.rpc.server import GrpcOptions, GrpcServer
 
 
 def open_grpc(flags: Parsed, catalog: Catalog, options: InferenceOptions) -> GrpcServer:
     """Serve the models of a catalog from now on, or raise StatusError."""
+    prediction = PredictionService(
+        catalog=catalog,
+        options=options,
+        as_content=flags.flag("enable_serialization_as_tensor_content"),
+    )
     services: dict[str, object] = {
-        PREDICTION: PredictionService(
-            catalog=catalog,
-            options=options,
-            as_content=flags.flag("enable_serialization_as_tensor_content"),
-        ),
+        PREDICTION: Measured(prediction, options.metrics) if options.metrics else prediction,
         MODEL: ModelService(catalog=catalog),
     }
     if flags.flag("enable_grpc_healthcheck_service"):

@@ -6,6 +6,7 @@ import builtins
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 from h5_files import dense_model, functional, layer, sequential, write_model
 
@@ -328,8 +329,15 @@ def test_a_model_nested_in_models_passes(tmp_path: Path) -> None:
     assert errors(tmp_path, config=config) == ()
 
 
+@pytest.mark.parametrize("text", ["3.5", "null", '"adam"', "[]", "{", "[[1]]"])
+def test_any_training_config_passes(tmp_path: Path, text: str) -> None:
+    path = write_model(tmp_path / "model.h5", dense_model())
+    with h5py.File(path, "r+") as file:
+        file.attrs["training_config"] = text
+    assert inspect_file(path).findings == ()
+
+
 def test_what_compiling_would_run_is_a_warning(tmp_path: Path) -> None:
-    import h5py
 
     path = write_model(tmp_path / "model.h5", dense_model())
     with h5py.File(path, "r+") as file:

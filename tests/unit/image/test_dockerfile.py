@@ -11,12 +11,10 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import pytest
-
-from packager.errors import ImageNotFoundError, UsageError
-from packager.image.context import build_context, checked_servables, dockerfile
-from packager.image.settings import ENTRYPOINT, MODEL_BASE_PATH, PORTS, USER, serving_settings
-from packager.values import ServableVersion
+from packager.image.configuration import checked_content
+from packager.image.context import build_context, dockerfile
+from packager.image.settings import ENTRYPOINT, IMAGE_FLAGS, MODEL_BASE_PATH, PORTS, USER, serving_settings
+from packager.values import SERVER_DEFAULTS, ServableVersion
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -39,10 +37,12 @@ def test_the_dockerfile_says_what_the_settings_say() -> None:
     assert tuple(json.loads(said["ENTRYPOINT"])) == ENTRYPOINT
     assert said["USER"] == USER
     assert tuple(map(int, said["EXPOSE"].split())) == PORTS
-    assert said["ENV"] == f"MODEL_NAME=${{SERVING_MODEL}} MODEL_BASE_PATH={MODEL_BASE_PATH}"
+    assert said["ENV"] == (
+        f"MODEL_NAME=${{SERVING_MODEL}} MODEL_BASE_PATH={MODEL_BASE_PATH} {IMAGE_FLAGS}=${{SERVING_FLAGS}}"
+    )
     assert said["COPY"] == "models/ ${MODEL_BASE_PATH}/"
     assert said["FROM"] == "${BASE}"
-    settings = serving_settings("digits", {})
+    settings = serving_settings("digits", (), {})
     health = settings["Healthcheck"]
     options, _, command = said["HEALTHCHECK"].partition(" CMD ")
     assert ["CMD", *json.loads(command)] == health["Test"]
@@ -84,24 +84,11 @@ def test_the_wheel_has_the_dockerfile(tmp_path: Path) -> None:
 
 
 def test_the_build_context_holds_the_versions(tmp_path: Path) -> None:
-    versions = checked_servables([servable(tmp_path, 10), servable(tmp_path, 2)])
-    assert [v.version for v in versions] == [2, 10]
-    with tarfile.open(fileobj=io.BytesIO(b"".join(build_context(versions)))) as archive:
+    content = checked_content([servable(tmp_path, 10), servable(tmp_path, 2)], SERVER_DEFAULTS)
+    assert [v.version for v in content.servables] == [2, 10]
+    with tarfile.open(fileobj=io.BytesIO(b"".join(build_context(content)))) as archive:
         assert archive.getnames()[:3] == ["Dockerfile", "models", "models/digits"]
         assert "models/digits/10/variables/variables.index" in archive.getnames()
-        content = archive.extractfile("models/digits/2/saved_model.pb")
-        assert content is not None
-        assert content.read() == b"graph"
-
-
-def test_versions_that_cannot_be_in_one_image(tmp_path: Path) -> None:
-    one, other = servable(tmp_path, 1), servable(tmp_path, 1, name="letters")
-    with pytest.raises(UsageError, match="no model version"):
-        checked_servables([])
-    with pytest.raises(UsageError, match="digits, letters"):
-        checked_servables([one, other])
-    with pytest.raises(UsageError, match="named twice"):
-        checked_servables([one, one])
-    (one.path / "saved_model.pb").unlink()
-    with pytest.raises(ImageNotFoundError, match=r"no SavedModel in '.*/digits/1'"):
-        checked_servables([one])
+        graph = archive.extractfile("models/digits/2/saved_model.pb")
+        assert graph is not None
+        assert graph.read() == b"graph"

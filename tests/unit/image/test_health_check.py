@@ -9,6 +9,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +66,16 @@ def test_the_model_s_name_may_be_another() -> None:
 
 def test_nobody_there_is_not_healthy(free_port: int) -> None:
     assert not healthy(free_port)
+
+
+def test_every_model_of_a_config_file_has_to_be_available(tmp_path: Path) -> None:
+    config = tmp_path / "models.config"
+    config.write_text(
+        'model_config_list {\n  config { name: "digits" base_path: "/models/x" }\n'
+        "  config {\n    name:'letters'\n    model_platform: \"tensorflow\" }\n}\n"
+    )
+    with server(AVAILABLE) as (port, asked):
+        assert healthy(port, f"--model_config_file={config}")
+    assert asked == ["/v1/models/digits", "/v1/models/letters"]
+    with server(LOADING) as (port, _):
+        assert not healthy(port, f"--model_config_file={config}")

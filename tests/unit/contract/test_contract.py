@@ -7,32 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures_contract import contract
 
-from packager.contract import FOLDER, Contract, Sample, read_contract, write_contract
+from packager.contract import FOLDER, read_contract, write_contract
 from packager.errors import ModelFileError
-from packager.values import Signature, TensorSpec
-
-
-def contract() -> Contract:
-    signature = Signature(
-        key="serving_default",
-        method="tensorflow/serving/predict",
-        inputs=(TensorSpec(name="a/b", dtype="float32", shape=(None, 2)),),
-        outputs=(TensorSpec(name="label", dtype="string", shape=(None,)),),
-    )
-    sample = Sample(
-        signature="serving_default",
-        inputs={"a/b": np.array([[1.5, np.nan], [0.1, -2]], np.float32)},
-        outputs={"label": np.array([b"yes", b"not at all"], object)},
-    )
-    return Contract(
-        source="m.h5",
-        source_sha256="0" * 64,
-        tensorflow="2.20.0",
-        loader="keras 3",
-        signatures=(signature,),
-        samples=(sample,),
-    )
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

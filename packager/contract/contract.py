@@ -1,13 +1,14 @@
 """What a SavedModel promises its clients: signatures, and answers recorded from the source model.
 
 It lies in the version folder, so it travels inside the image: ``assets.extra/packager/contract.json`` tells
-the signatures and where the model came from; ``samples.npz`` beside it holds the recorded requests and
-answers, arrays named ``<sample>/inputs/<name>`` and ``<sample>/outputs/<name>``, batch first. TensorFlow
-Serving ignores what it does not know in ``assets.extra``.
+the signatures, an example request to each, and where the model came from; ``samples.npz`` beside it holds the
+recorded requests and answers, arrays named ``<sample>/inputs/<name>`` and ``<sample>/outputs/<name>``, batch
+first. TensorFlow Serving ignores what it does not know in ``assets.extra``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from packager.contract.calls import ExampleCall
+from packager.contract.samples import Sample
 from packager.errors import ModelFileError
 from packager.values import Signature, TensorSpec, to_json
 
@@ -25,21 +28,10 @@ FOLDER = "assets.extra/packager"
 
 FORMAT = 1
 
-Arrays = Mapping[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One request and what the source model answers to it; every array has the batch first."""
-
-    signature: str
-    inputs: Arrays
-    outputs: Arrays
-
-    @property
-    def batch(self) -> int:
-        """How many examples it holds."""
-        return int(next(iter(self.inputs.values())).shape[0])
+FILE = "contract.json"
+_SAMPLES = "samples.npz"
+FILES = (FILE, _SAMPLES)
+"""The files in that folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +46,10 @@ class Contract:
     loader: str
     signatures: tuple[Signature, ...]
     samples: tuple[Sample, ...]
+    model: str = ""
+    """The name that its requests were written for."""
+    examples: tuple[ExampleCall, ...] = ()
+    """One request for each signature, as clients write it."""
 
 
 def write_contract(contract: Contract, version_folder: Path) -> None:
@@ -66,11 +62,13 @@ def write_contract(contract: Contract, version_folder: Path) -> None:
         "tensorflow": contract.tensorflow,
         "loader": contract.loader,
         "signatures": to_json(contract.signatures),
+        "model": contract.model,
+        "examples": to_json(contract.examples),
         "samples": [{"signature": s.signature, "batch": s.batch} for s in contract.samples],
     }
     text = json.dumps(document, indent=2, sort_keys=True)
-    (folder / "contract.json").write_text(text + "\n", encoding="utf-8")
-    np.savez_compressed(folder / "samples.npz", **_named_arrays(contract.samples))
+    (folder / FILE).write_text(text + "\n", encoding="utf-8")
+    np.savez_compressed(folder / _SAMPLES, **_named_arrays(contract.samples))
 
 
 def read_contract(version_folder: Path) -> Contract | None:
@@ -78,24 +76,26 @@ def read_contract(version_folder: Path) -> Contract | None:
 
     Raises ModelFileError where there is one and it cannot be read.
     """
-    folder = version_folder / FOLDER
-    if not (folder / "contract.json").is_file():
-        return None
+    file = version_folder / FOLDER / FILE
+    return _read(file, file.with_name(_SAMPLES)) if file.is_file() else None
+
+
+def read_contract_file(file: Path) -> Contract:
+    """Read a contract from its JSON file and the samples beside it; it has none where those are not there.
+
+    Raises ModelFileError where it cannot be read.
+    """
+    samples = file.with_name(_SAMPLES)
+    return _read(file, samples if samples.is_file() else None)
+
+
+def _read(file: Path, samples: Path | None) -> Contract:
     try:
-        document = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8"))
         if document["format"] != FORMAT:
             raise ModelFileError(
-                f"contract format {document['format']!r} in {folder}",
+                f"contract format {document['format']!r} in {str(file)!r}",
                 hint=f"this packager reads format {FORMAT}: upgrade it",
-            )
-        with np.load(folder / "samples.npz", allow_pickle=False) as arrays:
-            samples = tuple(
-                Sample(
-                    signature=entry["signature"],
-                    inputs=_under(arrays, f"{i}/inputs/"),
-                    outputs=_under(arrays, f"{i}/outputs/"),
-                )
-                for i, entry in enumerate(document["samples"])
             )
         return Contract(
             source=document["source"]["file"],
@@ -103,13 +103,33 @@ def read_contract(version_folder: Path) -> Contract | None:
             tensorflow=document["tensorflow"],
             loader=document["loader"],
             signatures=tuple(map(_signature, document["signatures"])),
-            samples=samples,
+            samples=() if samples is None else _samples(document, samples),
+            model=document.get("model", ""),
+            examples=tuple(ExampleCall(**entry) for entry in document.get("examples", ())),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelFileError(
-            f"unreadable contract in {folder}: {error}",
+            f"unreadable contract {str(file)!r}: {error}",
             hint="convert the model again: packager convert --force",
         ) from error
+
+
+def contract_digest(version_folder: Path) -> str | None:
+    """Return the digest of a version's contract file (``sha256:<hex>``), ``None`` where it has none."""
+    file = version_folder / FOLDER / FILE
+    return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" if file.is_file() else None
+
+
+def _samples(document: Mapping[str, Any], file: Path) -> tuple[Sample, ...]:
+    with np.load(file, allow_pickle=False) as arrays:
+        return tuple(
+            Sample(
+                signature=entry["signature"],
+                inputs=_under(arrays, f"{i}/inputs/"),
+                outputs=_under(arrays, f"{i}/outputs/"),
+            )
+            for i, entry in enumerate(document["samples"])
+        )
 
 
 def _named_arrays(samples: tuple[Sample, ...]) -> dict[str, Any]:

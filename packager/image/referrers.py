@@ -1,0 +1,118 @@
+"""What refers to an image in its registry: attached to it, and found again, on new registries and old ones.
+
+Format: github.com/opencontainers/distribution-spec, "Listing Referrers" and its "Referrers Tag Schema" for
+registries that keep no account of referrers themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from packager.image.attestations import (
+    PREDICATE_TYPE,
+    SBOM_TYPE,
+    STATEMENT_TYPE,
+    Subject,
+    sbom,
+    statement,
+)
+from packager.image.blobs import Blob, GivenBlobs
+from packager.image.image import INDEX, MANIFEST, document
+from packager.image.registry import Repository
+from packager.progress import Report, detail, say
+
+_EMPTY = b"{}"
+_EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
+
+
+def attach(repository: Repository, subject: Subject, manifest: bytes, report: Report) -> None:
+    """Put the SBOM and the provenance statement of an image beside it, whose manifest is ``manifest``.
+
+    What refers to an image may be there before the image is, so it is done before a tag is set.
+    """
+    say(report, "attaching the SBOM and the provenance")
+    media_type = json.loads(manifest).get("mediaType", MANIFEST)
+    described = {"mediaType": media_type, "digest": subject.digest, "size": len(manifest)}
+    made = [
+        _put(repository, described, SBOM_TYPE, sbom(subject), {}),
+        _put(
+            repository,
+            described,
+            STATEMENT_TYPE,
+            statement(subject),
+            {"in-toto.io/predicate-type": PREDICATE_TYPE},
+        ),
+    ]
+    unlisted = [descriptor for descriptor, listed in made if not listed]
+    if unlisted:
+        detail(
+            report, f"the registry lists no referrers: they go under the tag {referrers_tag(subject.digest)}"
+        )
+        _list_under_tag(repository, subject.digest, unlisted)
+
+
+def referrers_of(repository: Repository, digest: str) -> Sequence[Mapping[str, Any]]:
+    """Return descriptors of what refers to the manifest ``digest``, wherever the registry has them."""
+    listed = repository.referrers(digest)
+    if listed is not None:
+        return listed
+    found = repository.find_manifest(referrers_tag(digest))
+    entries: Sequence[Mapping[str, Any]] = found[1].get("manifests") or [] if found else []
+    return entries
+
+
+def attachment(repository: Repository, descriptor: Mapping[str, Any]) -> bytes:
+    """Return the document that a referrer holds."""
+    _, manifest = repository.manifest(descriptor["digest"])
+    (layer,) = manifest["layers"]
+    return repository.content(Blob(digest=layer["digest"], size=layer["size"]))
+
+
+def referrers_tag(digest: str) -> str:
+    """Return the tag under which old registries keep what refers to ``digest``."""
+    return digest.replace(":", "-")
+
+
+def _put(
+    repository: Repository,
+    subject: Mapping[str, Any],
+    kind: str,
+    content: bytes,
+    annotations: Mapping[str, str],
+) -> tuple[dict[str, Any], bool]:
+    """Put a document there; return its descriptor, and whether the registry lists it by itself."""
+    blobs = GivenBlobs(_EMPTY, content)
+    for blob in (Blob.of(_EMPTY), Blob.of(content)):
+        if not repository.has(blob):
+            repository.upload(blob, blobs, lambda _: None)
+    manifest = document(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": kind,
+            "config": {"mediaType": _EMPTY_TYPE, **_named(_EMPTY)},
+            "layers": [{"mediaType": kind, **_named(content)}],
+            "subject": subject,
+            "annotations": dict(annotations),
+        }
+    )
+    listed = repository.put_manifest(Blob.of(manifest).digest, manifest)
+    descriptor = {"mediaType": MANIFEST, "artifactType": kind, **_named(manifest)}
+    return descriptor | ({"annotations": dict(annotations)} if annotations else {}), listed
+
+
+def _list_under_tag(repository: Repository, digest: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    tag = referrers_tag(digest)
+    found = repository.find_manifest(tag)
+    listed = {entry["digest"]: entry for entry in (found[1].get("manifests") or [] if found else [])}
+    listed |= {entry["digest"]: entry for entry in entries}
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [listed[key] for key in sorted(listed)]}
+    if not found or found[1].get("manifests") != index["manifests"]:
+        repository.put_manifest(tag, document(index))
+
+
+def _named(content: bytes) -> dict[str, Any]:
+    blob = Blob.of(content)
+    return {"digest": blob.digest, "size": blob.size}

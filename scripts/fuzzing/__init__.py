@@ -1,0 +1,1 @@
+"""Files to fuzz with: valid ones, and what is done to them."""
