@@ -1,7 +1,7 @@
-"""Gives the pages of TensorFlow's library back that loading read once and serving does not need.
+"""Gives the pages of libraries back that starting and loading read once and serving does not need.
 
-Reading a library maps its pages into the process: of the 720 MB of this one about 250 MB, to resolve its
-symbols, to apply its relocations and to register its operations. Serving a small model needs a tenth of
+Reading a library maps its pages into the process: of the 720 MB of TensorFlow's about 250 MB, to resolve its
+symbols, to apply its relocations and to register its operations. Serving a small model needs a twentieth of
 them. They stay in the file cache, so that one that is needed again is mapped again without being read.
 """
 
@@ -9,25 +9,44 @@ from __future__ import annotations
 
 import ctypes
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 _MAPS = Path("/proc/self/maps")
 _UNWRITTEN = re.compile(
-    r"^([0-9a-f]+)-([0-9a-f]+) (?:r-xp [0-9a-f]+|r--p 0+) .*/libtensorflow_[a-z]+\.so", re.MULTILINE
+    r"^([0-9a-f]+)-([0-9a-f]+) (?:r-xp [0-9a-f]+ .*\.so|r--p 0+ .*/libtensorflow_[a-z]+\.so)", re.MULTILINE
 )
-"""Code, and the constants at the start of the file. What was relocated is private to the process."""
+"""Code, and the constants at the start of TensorFlow's files. What was relocated is the process' own."""
 _MADV_DONTNEED = 4
+
+_SOON = 0.25
+"""Seconds until what was just done is over."""
+_soon = threading.Lock()
+"""Held while pages are about to be given back."""
 
 
 def give_back_pages() -> None:
-    """Unmap the unwritten pages of TensorFlow's library, where the system has such a call: on Linux."""
+    """Unmap the unwritten pages of libraries, where the system has such a call: on Linux."""
     if not _MAPS.exists():
         return
     madvise = ctypes.CDLL(None).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     for start, end in _unwritten_mappings():
         madvise(start, end - start, _MADV_DONTNEED)
+
+
+def give_back_pages_soon() -> None:
+    """Do so in a moment, in a thread of its own: when a graph was run first, which optimises it."""
+    if _soon.acquire(blocking=False):
+        timer = threading.Timer(_SOON, _give_back_and_release)
+        timer.daemon = True
+        timer.start()
+
+
+def _give_back_and_release() -> None:
+    _soon.release()
+    give_back_pages()
 
 
 def _unwritten_mappings() -> Iterator[tuple[int, int]]:

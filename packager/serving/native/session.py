@@ -12,6 +12,7 @@ from typing import Any
 
 from packager.protocol import message
 from packager.serving.native.library import Buffer, Output, Status, c_api
+from packager.serving.native.residency import give_back_pages_soon
 from packager.serving.native.tensors import Tensor
 from packager.serving.status import invalid_argument
 
@@ -27,6 +28,7 @@ class Session:
         api = c_api()
         self._graph = api.TF_NewGraph()
         self._outputs: dict[str, Output] = {}
+        self._was_run = False
         meta_graph = api.TF_NewBuffer()
         try:
             with _session_options(config) as options, Status() as status:
@@ -70,6 +72,9 @@ class Session:
                 None,
                 status,
             )
+        if not self._was_run:
+            self._was_run = True
+            give_back_pages_soon()
         return [Tensor(handle) for handle in results if handle]
 
     def _output(self, name: str) -> Output:
