@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from packager.auditing import audit
     from packager.interface import client, describe, diff, openapi
     from packager.pipeline import (
         build,
@@ -39,6 +40,7 @@ _FROM = {
         "serve",
         "doctor",
     ),
+    "auditing": ("audit",),
     "interface": ("describe", "diff", "openapi", "client"),
 }
 
@@ -57,6 +59,7 @@ __all__ = [
     "diff",
     "openapi",
     "client",
+    "audit",
 ]
 
 

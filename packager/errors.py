@@ -18,7 +18,8 @@
     │   ├── EngineUnavailableError       21   no container engine answers
     │   ├── BaseUnavailableError         22   the base image cannot be had
     │   ├── BuildError                   23   the image cannot be built
-    │   └── ImageNotFoundError           24   no such image, or no such model folder
+    │   ├── ImageNotFoundError           24   no such image, or no such model folder
+    │   └── AuditError                   25   the server on that base cannot run the model's graph
     ├── SmokeError                       30   the smoke test failed
     │   ├── ServerStartError             31   the server or its container did not start, or died
     │   ├── NotReadyError                32   the version did not become AVAILABLE in time
@@ -162,6 +163,12 @@ class ImageNotFoundError(EngineError):
     """The image or model folder named as a target does not exist."""
 
     exit_code = 24
+
+
+class AuditError(EngineError):
+    """The server on that base lacks what the model's graph needs, or the graph lacks what it needs itself."""
+
+    exit_code = 25
 
 
 class SmokeError(PackagerError):

@@ -57,10 +57,12 @@ def build(
     ``attest`` is false, and signed by cosign with the key ``sign``. ``compression`` (none, gzip, zstd) is
     that of the model's layers in registries and layouts. Raises an EngineError or a RegistryError.
     """
+    from packager.auditing import check_servables
     from packager.image import build_image, check_compression, checkout_of
 
     reference, *also = parse_references(tag)
     servables = _all_servables(model, versions)
+    check_servables(servables, base, report)
     with chosen_engine(engine) as container_engine, _signing(sign) as signed:
         image = build_image(
             servables,

@@ -203,6 +203,11 @@ def _served(text: str, image: Image, version: int | None) -> tuple[str, int]:
 
     told = image.config.get("config", {}).get("Labels") or {}
     listed = told.get(labels.VERSIONS, "")
+    if "," in told.get(labels.MODEL, ""):
+        raise ImageNotFoundError(
+            f"{text!r} serves several models: {told[labels.MODEL]}",
+            hint="name one of their folders: packager inspect models/NAME",
+        )
     if not told.get(labels.MODEL) or not re.fullmatch(r"\d+(,\d+)*", listed):
         raise ImageNotFoundError(
             f"{text!r} does not tell which model it serves: packager did not build it",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from packager.cli.audit import audit
 from packager.cli.bench import bench
 from packager.cli.build import build
 from packager.cli.client import client
@@ -41,6 +42,7 @@ for verb in (
     diff,
     openapi,
     client,
+    audit,
     serve,
     doctor,
 ):

@@ -4,9 +4,10 @@ from packager.image.build import build_image, publish_image, rebuild_on_paper
 from packager.image.cache import Cache, cache_folder
 from packager.image.checkout import checkout_of
 from packager.image.compression import check_compression
-from packager.image.embedded import Runtime, embedded_runtime, host_platform
+from packager.image.embedded import Runtime, embedded_runtime, host_platform, tensorflow_version
 from packager.image.image import Image
 from packager.image.layout import read_layout
+from packager.image.official import official_reference
 from packager.image.origin import check_origin
 from packager.image.prospect import describe_base
 from packager.image.pushing import push_from_engine, push_image, push_layout
@@ -38,4 +39,6 @@ __all__ = [
     "remote_image",
     "files_in",
     "host_platform",
+    "official_reference",
+    "tensorflow_version",
 ]
