@@ -3,8 +3,8 @@
 python scripts/ops.py            write packager/savedmodel/ops.txt
 python scripts/ops.py --check    fail where that is not what TensorFlow knows, by its version
 
-The first line is TensorFlow's version. Then there is an operation a line; those that have no kernel for
-processors are followed by the devices that they have one for (``CudnnRNNV3 GPU``), or by ``none``.
+The first line is TensorFlow's version. Then there is an operation a line, followed by a dash where it has no
+kernel for processors (``CudnnRNNV3 -``): whether it has one for GPUs is for each build of TensorFlow to say.
 """
 
 from __future__ import annotations
@@ -48,21 +48,13 @@ def table() -> str:
     api.TF_GetAllOpList.restype = ctypes.POINTER(Buffer)
     api.TF_GetAllRegisteredKernels.restype = ctypes.POINTER(Buffer)
     api.TF_GetAllRegisteredKernels.argtypes = (ctypes.c_void_p,)
-    devices: dict[str, set[str]] = {}
     with Status() as status:
         kernels = api.TF_GetAllRegisteredKernels(status)
-    for kernel in parsed("KernelList", kernels).kernel:
-        devices.setdefault(kernel.op, set()).add(kernel.device_type)
+    found = parsed("KernelList", kernels).kernel
+    runnable = {kernel.op for kernel in found if kernel.device_type in ("CPU", "DEFAULT")}
     names = sorted(op.name for op in parsed("OpList", api.TF_GetAllOpList()).op)
-    lines = [line(name, devices.get(name, set())) for name in names if not name.startswith("_")]
+    lines = [name if name in runnable else f"{name} -" for name in names if not name.startswith("_")]
     return "\n".join([api.TF_Version().decode(), *lines]) + "\n"
-
-
-def line(name: str, devices: set[str]) -> str:
-    if "CPU" in devices or "DEFAULT" in devices:
-        return name
-    real = sorted(device for device in devices if not device.startswith("XLA_"))
-    return f"{name} {','.join(real) or 'none'}"
 
 
 def parsed(name: str, buffer: Any) -> Any:

@@ -84,7 +84,7 @@ def _operations(nodes: Iterable[Node], server: Server) -> Iterator[Finding]:
     table = operations()
     seen: Counter[tuple[str, str]] = Counter()
     for node in nodes:
-        if node.op.startswith("_") or node.op in _REWRITTEN or table.get(node.op) == "":
+        if node.op.startswith("_") or node.op in _REWRITTEN or table.get(node.op):
             continue
         if server.serving and _BEYOND.fullmatch(node.op):
             continue
@@ -96,7 +96,7 @@ def _operations(nodes: Iterable[Node], server: Server) -> Iterator[Finding]:
         yield Finding(rule=rule, severity=Severity.ERROR, path=layer or op, message=message, layer=layer)
 
 
-def _fault(op: str, table: Mapping[str, str], server: Server) -> tuple[str, str]:
+def _fault(op: str, table: Mapping[str, bool], server: Server) -> tuple[str, str]:
     """Return the rule that an operation breaks, and why and what helps, for people."""
     if _PYTHON.fullmatch(op):
         return (
@@ -118,7 +118,7 @@ def _fault(op: str, table: Mapping[str, str], server: Server) -> tuple[str, str]
 
 
 @functools.cache
-def operations() -> Mapping[str, str]:
-    """Return TensorFlow's operations, each with the devices that it is for where that is not processors."""
+def operations() -> Mapping[str, bool]:
+    """Return TensorFlow's operations, and whether each has a kernel for processors."""
     lines = Path(__file__).with_name("ops.txt").read_text(encoding="ascii").splitlines()[1:]
-    return {name: devices for name, _, devices in (line.partition(" ") for line in lines)}
+    return {name: not dash for name, _, dash in (line.partition(" ") for line in lines)}
