@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--lock", type=Path, help="a file to hold locked during each measurement")
+    parser.add_argument("--lock", type=Path, help="a file to hold locked during each round")
     options = parser.parse_args()
     engine = connect()
     with tempfile.TemporaryDirectory(prefix="bench-image-") as work, registry(Path(work)) as address:
@@ -190,15 +190,16 @@ def compare(
 ) -> None:
     """Measure the ways in turn, ``repeat`` times, so that a busy minute of the machine hits all of them."""
     results: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
-    for name in [*WAYS] * repeat:
-        write_model(context, megabytes)
-        bench = Bench(context, str(base), f"{address}/bench/{secrets.token_hex(4)}:1")
-        try:
-            with alone(lock):
-                results[name].append(measured(WAYS[name].way(bench)))
-        finally:
-            engine.remove_image(bench.tag)
-        print(f"{name}: {results[name][-1][0]:.1f} s", file=sys.stderr, flush=True)
+    for _ in range(repeat):
+        with alone(lock):
+            for name, compared in WAYS.items():
+                write_model(context, megabytes)
+                bench = Bench(context, str(base), f"{address}/bench/{secrets.token_hex(4)}:1")
+                try:
+                    results[name].append(measured(compared.way(bench)))
+                finally:
+                    engine.remove_image(bench.tag)
+                print(f"{name}: {results[name][-1][0]:.1f} s", file=sys.stderr, flush=True)
     medians = {
         name: [statistics.median(column) for column in zip(*found, strict=True)]
         for name, found in results.items()

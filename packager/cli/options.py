@@ -184,7 +184,8 @@ Base = Annotated[
         "--base",
         metavar="BASE",
         help="official (tensorflow/serving), embedded (packager's own runtime, built offline), "
-        "auto (official if obtainable, else embedded), or an image reference.",
+        "embedded:debian (the same out of Debian's packages), auto (official if obtainable, else embedded), "
+        "or an image reference.",
     ),
 ]
 EngineChoice = Annotated[

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from packager.errors import BaseUnavailableError, DigestMismatchError, RegistryError
+from packager.errors import BaseUnavailableError, DigestMismatchError, RegistryError, UsageError
 from packager.image.blobs import Blobs
 from packager.image.cache import Cache
-from packager.image.embedded import embedded_runtime, host_platform, tensorflow_version
+from packager.image.embedded import DEBIAN, HOST, embedded_runtime, host_platform, tensorflow_version
 from packager.image.image import Image
 from packager.image.official import is_older, official_reference
 from packager.image.remote import remote_image
@@ -32,6 +32,8 @@ class EngineBase:
     digest: str | None
     """Digest of its manifest, where it came from a registry."""
     image: EngineImage
+    origin: str = HOST
+    """Where an embedded one's parts are from."""
 
     @property
     def resolved(self) -> str:
@@ -69,8 +71,8 @@ class BaseSource(Protocol[B]):
     def named(self, reference: ImageReference, kind: str) -> B:
         """Return the base of that name."""
 
-    def embedded(self) -> B:
-        """Return packager's own runtime."""
+    def embedded(self, origin: str) -> B:
+        """Return packager's own runtime, made of parts from ``host`` or ``debian``."""
 
 
 def choose_base(base: str, tensorflow: str | None, source: BaseSource[B], report: Report) -> B:
@@ -78,8 +80,11 @@ def choose_base(base: str, tensorflow: str | None, source: BaseSource[B], report
 
     ``tensorflow`` is the version that exported the model, where that is known.
     """
-    if base == EMBEDDED:
-        return _embedded(source, tensorflow, report)
+    kind, _, origin = base.partition(":")
+    if kind == EMBEDDED:
+        if origin not in ("", HOST, DEBIAN):
+            raise UsageError(f"invalid base {base!r}", hint="--base embedded, or embedded:debian")
+        return _embedded(source, tensorflow, report, origin or HOST)
     if base not in (OFFICIAL, AUTO):
         return source.named(ImageReference.parse(base), CUSTOM)
     try:
@@ -88,10 +93,10 @@ def choose_base(base: str, tensorflow: str | None, source: BaseSource[B], report
         if base == OFFICIAL:
             raise
         info(report, f"{error}; building on packager's own runtime instead")
-        return _embedded(source, tensorflow, report)
+        return _embedded(source, tensorflow, report, HOST)
 
 
-def _embedded(source: BaseSource[B], tensorflow: str | None, report: Report) -> B:
+def _embedded(source: BaseSource[B], tensorflow: str | None, report: Report, origin: str) -> B:
     own = tensorflow_version()
     if tensorflow and is_older(own, tensorflow):
         warn(
@@ -99,7 +104,7 @@ def _embedded(source: BaseSource[B], tensorflow: str | None, report: Report) -> 
             f"TensorFlow {tensorflow} exported the model, and packager's own runtime is of the older {own}: "
             "it may lack operations that the model needs",
         )
-    return source.embedded()
+    return source.embedded(origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +125,11 @@ class EngineBases:
             )
         return EngineBase(kind=kind, reference=reference, digest=_known_digest(image, reference), image=image)
 
-    def embedded(self) -> EngineBase:
+    def embedded(self, origin: str) -> EngineBase:
         """Return the runtime, loaded into the engine."""
-        runtime = embedded_runtime(report=self.report)
+        runtime = embedded_runtime(origin=origin, report=self.report)
         image = runtime.ensure_loaded(self.engine, report=self.report)
-        return EngineBase(kind=EMBEDDED, reference=runtime.reference, digest=None, image=image)
+        return EngineBase(kind=EMBEDDED, reference=runtime.reference, digest=None, image=image, origin=origin)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +158,9 @@ class LayeredBases:
             kind=kind, reference=reference, digest=found.digest, image=found.image, blobs=found.blobs
         )
 
-    def embedded(self) -> LayeredBase:
+    def embedded(self, origin: str) -> LayeredBase:
         """Return the runtime."""
-        runtime = embedded_runtime(cache=self.cache, report=self.report)
+        runtime = embedded_runtime(origin=origin, cache=self.cache, report=self.report)
         return LayeredBase(
             kind=EMBEDDED,
             reference=runtime.reference,
@@ -168,7 +173,7 @@ class LayeredBases:
 def layered(base: EngineBase, source: LayeredBases) -> LayeredBase | None:
     """Return an engine's base as layers that can be read without it, ``None`` where nobody else has them."""
     if base.kind == EMBEDDED:
-        return source.embedded()
+        return source.embedded(base.origin)
     if base.digest is None:
         return None
     try:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from packager.engine import Engine, connect
 from packager.errors import BaseUnavailableError, EngineUnavailableError, RegistryError
 from packager.image.bases import EMBEDDED_HINT, choose_base
-from packager.image.embedded import host_platform
+from packager.image.embedded import HOST, host_platform
 from packager.image.embedded.parts import runtime_parts, tensorflow_version
 from packager.image.registry import Repository
 from packager.progress import silent
 from packager.values import ImageReference
+
+if TYPE_CHECKING:
+    from packager.engine import Engine
 
 
 def describe_base(base: str, *, tensorflow: str | None = None) -> str:
@@ -19,6 +22,8 @@ def describe_base(base: str, *, tensorflow: str | None = None) -> str:
 
     ``tensorflow`` is the version that exports the model, the installed one by default.
     """
+    from packager.engine import connect  # what docker imports takes as long as the rest of the command
+
     try:
         engine = connect(timeout=10)
     except EngineUnavailableError:
@@ -48,7 +53,8 @@ class _Prospects:
             ) from error
         return f"{reference} ({kind}), from {repository.registry}"
 
-    def embedded(self) -> str:
+    def embedded(self, origin: str) -> str:
         """See that all its parts are here."""
-        runtime_parts()
+        if origin == HOST:
+            runtime_parts()
         return f"packager's own runtime (embedded) of TensorFlow {tensorflow_version()} for {host_platform()}"

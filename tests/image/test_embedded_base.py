@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import requests
 
 from packager import labels
 from packager.engine import ContainerSpec, Engine
+from packager.errors import BaseUnavailableError
 from packager.image import Runtime, build_image, describe_base, embedded_runtime
 from packager.image.cache import Cache
 from packager.image.embedded.layers import part_layer
@@ -24,7 +26,7 @@ from packager.image.embedded.parts import Part
 from packager.image.embedded.runtime import host_platform
 from packager.image.tarball import Entry
 from packager.progress import Event
-from packager.values import ImageReference, ServableVersion
+from packager.values import ImageReference, ServableVersion, ServingOptions, VersionLabel
 
 pytestmark = pytest.mark.tensorflow
 
@@ -86,11 +88,11 @@ import tensorflow as tf
 
 class HalfPlusTwo(tf.Module):
     def __init__(self):
-        self.slope, self.offset = tf.Variable(0.5), tf.Variable(2.0)
+        self.slope, self.offset = tf.Variable(0.5), tf.Variable(tf.fill([300_000], 2.0))
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
     def __call__(self, x):
-        return {"y": self.slope * x + self.offset}
+        return {"y": self.slope * x + self.offset[0]}
 
 model = HalfPlusTwo()
 tf.saved_model.save(model, sys.argv[1], signatures=model.__call__)
@@ -99,7 +101,7 @@ tf.saved_model.save(model, sys.argv[1], signatures=model.__call__)
 
 @pytest.fixture
 def half_plus_two(tmp_path: Path) -> ServableVersion:
-    """A SavedModel that computes x / 2 + 2."""
+    """A SavedModel that computes x / 2 + 2, with weights that are worth a layer of their own."""
     path = tmp_path / "half" / "7"
     subprocess.run([sys.executable, "-c", HALF_PLUS_TWO, str(path)], check=True, capture_output=True)
     return ServableVersion(name="half", version=7, path=path)
@@ -243,6 +245,39 @@ def test_packager_s_own_server_predicts_on_it(
         state = container.stop()
         assert time.monotonic() - began < 3
     assert (state.exit_code, state.oom_killed) == (0, False)
+
+
+@pytest.mark.engine
+def test_two_models_are_served_out_of_debian_s_packages(
+    engine: Engine, half_plus_two: ServableVersion, new_tag: NewTag, tmp_path: Path
+) -> None:
+    other = [replace(half_plus_two, name="other", version=version) for version in (1, 2)]
+    monitoring = tmp_path / "monitoring.config"
+    monitoring.write_text('prometheus_config { enable: true path: "/metrics" }')
+    serving = ServingOptions(
+        policy="all", labels=(VersionLabel.parse("other/stable=1"),), monitoring=monitoring
+    )
+    try:
+        built = build_image(
+            [half_plus_two, *other], new_tag(), serving=serving, base="embedded:debian", engine=engine
+        )
+    except BaseUnavailableError as error:
+        pytest.skip(f"{error} ({error.hint})")
+    assert built.model_name == "half, other"
+    spec = ContainerSpec(image=str(built.reference), ports=(8501,), memory_bytes=512 << 20)
+    with engine.container(spec) as container:
+        container.start()
+        deadline = time.monotonic() + 60
+        while (health := container.state().health) == "starting":
+            assert container.state().running, container.logs()
+            assert time.monotonic() < deadline, container.logs()
+            time.sleep(0.1)
+        assert health == "healthy"
+        url = f"http://127.0.0.1:{container.port(8501)}"
+        for path in ("half/versions/7", "other/versions/2", "other/labels/stable", "half"):
+            assert asked(f"{url}/v1/models/{path}:predict") == {"predictions": [2.5, 3.0, 4.5]}, path
+        assert requests.get(f"{url}/metrics", timeout=10).ok
+    engine.remove_image(built.base)
 
 
 def asked(url: str) -> object:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import quote
 
 from packager.errors import BaseUnavailableError
+from packager.image.embedded.debian import Unpacked
 from packager.image.embedded.libraries import shared_objects
 from packager.image.embedded.python import NAME, distribution, interpreter, standard_library
 from packager.image.settings import PORTS
@@ -49,27 +52,56 @@ class Part:
     entries: tuple[Entry, ...]
 
 
-def runtime_parts(server: Path | None = None) -> tuple[Part, ...]:
+def runtime_parts(server: Path | None = None, debian: Unpacked | None = None) -> tuple[Part, ...]:
     """Return the parts of a runtime around the package ``packager`` in the folder ``server``.
 
-    The installed one is the default. Raises BaseUnavailableError where a part is not here.
+    The installed one is the default; system and Python are this machine's unless they are ``debian``'s.
+    Raises BaseUnavailableError where a part is not here.
     """
-    shells = list(_shells())
-    python = [interpreter(HOME), *standard_library(HOME)]
-    tensorflow = list(_tensorflow())
-    distributions = [entry for name in DISTRIBUTIONS for entry in distribution(name, SITE)]
-    binaries = [
-        entry.source
-        for entry in (*shells, *python, *tensorflow, *distributions)
-        if entry.source and (entry.mode & 0o111 or ".so" in entry.source.name)
-    ]
+    if debian is not None:
+        system, python = list(debian.system()), _python(debian.interpreter, debian.standard_library)
+        return _parts([*system, *_skeleton()], python, server)
+    shells, python = list(_shells()), _python()
+    binaries = [entry.source for entry in (*shells, *python, *_above_python()) if _is_binary(entry)]
+    return _parts([*shells, *_skeleton(), *shared_objects(filter(None, binaries))], python, server)
+
+
+def _parts(system: list[Entry], python: list[Entry], server: Path | None) -> tuple[Part, ...]:
     return (
-        _part("system", [*shells, *_skeleton(), *shared_objects(binaries)]),
+        _part("system", system),
         _part("python", python),
-        _part("tensorflow", tensorflow),
-        _part("distributions", distributions),
+        _part("tensorflow", list(_tensorflow())),
+        _part("distributions", list(_distributions())),
         _part("server", list(_server(server or Path(__file__).parents[3]))),
     )
+
+
+def _python(program: Path | None = None, library: Path | None = None) -> list[Entry]:
+    return [interpreter(HOME, program), *standard_library(HOME, library)]
+
+
+def _above_python() -> Iterator[Entry]:
+    yield from _tensorflow()
+    yield from _distributions()
+
+
+def _distributions() -> Iterator[Entry]:
+    for name in DISTRIBUTIONS:
+        yield from distribution(name, SITE)
+
+
+def _is_binary(entry: Entry) -> bool:
+    return entry.source is not None and bool(entry.mode & 0o111 or ".so" in entry.source.name)
+
+
+def packages(debian: Unpacked | None = None) -> tuple[str, ...]:
+    """Return the packages of the runtime as package URLs (github.com/package-url/purl-spec)."""
+    python = [f"pkg:pypi/{name}@{metadata.version(name)}" for name in DISTRIBUTIONS]
+    tensorflow = f"pkg:pypi/tensorflow@{tensorflow_version()}"
+    if debian is None:
+        return (f"pkg:generic/python@{platform.python_version()}", tensorflow, *python)
+    debs = [f"pkg:deb/debian/{quote(name)}@{quote(version)}" for name, version in debian.packages]
+    return (*debs, tensorflow, *python)
 
 
 def tensorflow_version() -> str:

@@ -28,9 +28,9 @@ _BUILD_ONLY = frozenset((".pyx", ".pxd", ".pxi", ".pyi", ".c", ".h", ".pyc"))
 _INSTALLER_ONLY = frozenset(("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"))
 
 
-def interpreter(home: str) -> Entry:
+def interpreter(home: str, source: Path | None = None) -> Entry:
     """Return the interpreter itself, not the link to it that a virtual environment has."""
-    return Entry(path=f"{home}/bin/{NAME}", source=interpreter_path(), mode=0o755)
+    return Entry(path=f"{home}/bin/{NAME}", source=source or interpreter_path(), mode=0o755)
 
 
 def interpreter_path() -> Path:
@@ -38,9 +38,9 @@ def interpreter_path() -> Path:
     return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
-def standard_library(home: str) -> Iterator[Entry]:
+def standard_library(home: str, source: Path | None = None) -> Iterator[Entry]:
     """Yield the standard library where the interpreter looks for it: relative to its own place."""
-    source = Path(sysconfig.get_path("stdlib"))
+    source = source or Path(sysconfig.get_path("stdlib"))
     yield from tree(source, f"{home}/{sys.platlibdir}/{NAME}", skip=_is_unused)
 
 

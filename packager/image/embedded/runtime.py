@@ -14,8 +14,9 @@ from packager.errors import BaseUnavailableError
 from packager.image.archive import docker_archive
 from packager.image.blobs import BlobStore
 from packager.image.cache import Cache
+from packager.image.embedded.debian import unpacked
 from packager.image.embedded.layers import part_layer
-from packager.image.embedded.parts import runtime_parts, tensorflow_version
+from packager.image.embedded.parts import packages, runtime_parts, tensorflow_version
 from packager.image.image import Image, document, source_date, timestamp
 from packager.image.settings import MODEL_BASE_PATH, PORTS
 from packager.progress import Report, detail, say, silent
@@ -23,6 +24,9 @@ from packager.values import ImageReference
 
 if TYPE_CHECKING:
     from packager.engine import Engine, EngineImage
+
+HOST, DEBIAN = "host", "debian"
+"""Where the runtime's system and Python come from."""
 
 _REPOSITORY = "tfserving-packager/runtime"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -71,17 +75,23 @@ def host_platform() -> str:
 
 
 def embedded_runtime(
-    *, cache: Cache | None = None, server: Path | None = None, report: Report = silent
+    *,
+    origin: str = HOST,
+    cache: Cache | None = None,
+    server: Path | None = None,
+    report: Report = silent,
 ) -> Runtime:
     """Return the runtime made of this Python and this TensorFlow; nothing is made anew that is unchanged.
 
+    ``origin`` is where system and Python come from: this machine (``host``), or packages (``debian``).
     ``server`` is the folder that holds the package ``packager``, the installed one by default.
     """
     operating_system, architecture = host_platform().split("/")
     cache = cache or Cache.default()
     version = tensorflow_version()
     with cache.locked(report):
-        parts = runtime_parts(server)
+        debian = unpacked(cache, report) if origin == DEBIAN else None
+        parts = runtime_parts(server, debian)
         layers = tuple(part_layer(part, cache, report) for part in parts)
     digest = hashlib.sha256(document([layer.blob.digest for layer in layers])).hexdigest()
     sizes = tuple((part.name, layer.blob.size) for part, layer in zip(parts, layers, strict=True))
@@ -91,7 +101,7 @@ def embedded_runtime(
         "architecture": architecture,
         "os": operating_system,
         "created": created,
-        "config": _settings(version, digest),
+        "config": _settings(version, digest, packages(debian)),
         "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
         "history": [{"created": created, "created_by": f"packager: {name}"} for name, _ in sizes],
     }
@@ -104,10 +114,14 @@ def embedded_runtime(
     )
 
 
-def _settings(version: str, digest: str) -> dict[str, object]:
+def _settings(version: str, digest: str, told: tuple[str, ...]) -> dict[str, object]:
     return {
         "Env": [f"PATH={_PATH}", "MODEL_NAME=model", f"MODEL_BASE_PATH={MODEL_BASE_PATH}"],
         "Entrypoint": ["/usr/bin/tf_serving_entrypoint.sh"],
         "ExposedPorts": {f"{port}/tcp": {} for port in PORTS},
-        "Labels": {labels.RUNTIME: f"embedded@sha256:{digest}", labels.TENSORFLOW: version},
+        "Labels": {
+            labels.RUNTIME: f"embedded@sha256:{digest}",
+            labels.TENSORFLOW: version,
+            labels.PACKAGES: " ".join(told),
+        },
     }
