@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +134,21 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
         try:
             _wait_for(address, process)
             yield Registry(address=address, username="ada", password="s3cret", folder=folder)
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def running_registry(storage: Path, folder: Path) -> Iterator[str]:
+    """Run a registry that is open to everybody and keeps its blobs in ``storage``; give its address."""
+    folder.mkdir()
+    address = f"127.0.0.1:{_free_port()}"
+    config = folder / "config.yml"
+    config.write_text(_CONFIG.format(root=storage, address=address, passwords="").partition("auth:")[0])
+    with subprocess.Popen(["docker-registry", "serve", str(config)], stderr=subprocess.DEVNULL) as process:
+        try:
+            _wait_for(address, process)
+            yield address
         finally:
             process.terminate()
 

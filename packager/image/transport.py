@@ -29,6 +29,9 @@ _TIMEOUT = (10, 60)
 _CERTIFICATES = Path("/etc/docker/certs.d")
 
 _BUSY = (429, 500, 502, 503, 504)
+_FULL = ("no space left on device", '"Err":28')
+"""How registries tell of it; docker's own gives the number of ENOSPC."""
+
 _LONGEST_PAUSE = 30.0
 
 Content = Callable[[], bytes | Iterator[bytes]]
@@ -174,6 +177,12 @@ class Transport:
             )
         if status == requests.codes.not_found:
             raise RegistryError(f"the registry {self.registry!r} has no {self.path!r} with {path!r}")
+        if any(word in response.text for word in _FULL):
+            raise RegistryError(
+                f"the disk of the registry {self.registry!r} is full",
+                hint="make room there, or remove images that nobody needs and let it collect the garbage",
+                details=response.text[:1000],
+            )
         kind = InterruptedTransferError if status in _BUSY else RegistryError
         raise kind(
             f"the registry {self.registry!r} answered {status} {response.reason}",
