@@ -1,6 +1,7 @@
 """Change valid files at random, hand each to packager, and count what comes of it.
 
-scripts/fuzz --inspect 10000 --convert 300 --seed 1      (the same seed makes the same files)
+scripts/fuzz --inspect 10000 --convert 300 --seed 1      (the same seed makes the same files,
+                                                         but for the times in them)
 
 A file is inspected in a process that inspects many, as packager confines each inspection itself; it is
 converted by the command. A traceback, a file that takes too long or too much memory, a crash of either
