@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from h5py import h5d, h5t
 
-from packager.errors import ModelFileError
+from packager.errors import ModelFileError, ModelLoadError
 
 Array = npt.NDArray[Any]
 
@@ -163,8 +163,27 @@ def numbers(dataset: h5py.Dataset) -> Array:
 
 
 def array_of(dataset: h5py.Dataset) -> Array | StoredArray:
-    """Return a dataset's numbers, or what stands for them where they are many."""
+    """Return a dataset's numbers, or what stands for them where they are many.
+
+    Raises ModelLoadError where it holds no real numbers.
+    """
+    _require_numbers(dataset)
     return StoredArray.of(dataset) if dataset.nbytes >= LARGE else numbers(dataset)
+
+
+def _require_numbers(dataset: Any) -> None:
+    if not isinstance(dataset, h5py.Dataset):
+        what = "a group"
+    elif dataset.shape is None:
+        what = "a dataset without any value"
+    elif dataset.dtype.kind not in "fiub" and _number_type(dataset) == dataset.dtype:
+        what = f"of type {dataset.dtype}"
+    else:
+        return
+    raise ModelLoadError(
+        f"{dataset.name!r} is {what}, and should hold the numbers of a variable",
+        hint="packager inspect FILE shows what the file holds",
+    )
 
 
 def _number_type(dataset: h5py.Dataset) -> np.dtype[Any]:

@@ -50,8 +50,8 @@ def load(
 
     Keras ``version`` wrote it, on ``backend``; ``objects`` are custom classes by name.
     """
-    valid_config, published = with_valid_names(with_defaults_of_old(config))
     with loader_failures(name()), h5py.File(path, "r") as file:
+        valid_config, published = with_valid_names(with_defaults_of_old(config))
         model = build(valid_config, objects)
         weights = file["model_weights"]
         order = [(layer.name, variables) for layer, variables in legacy_order(model)]

@@ -36,8 +36,8 @@ def load(path: Path, config: Mapping[str, Any], *, objects: Mapping[str, Any] = 
 
     ``objects`` are custom classes and functions by name.
     """
-    valid_config, published = with_valid_names(config)
     with loader_failures(name()), h5py.File(path, "r") as file:
+        valid_config, published = with_valid_names(config)
         model = build(valid_config, objects)
         weights = file["model_weights"]
         order = [(layer.name, variables) for layer, variables in legacy_order(model)]

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from packager.errors import ModelFileError
+from packager.errors import ModelFileError, ModelLoadError
 from packager.stored import BUFFER, SLAB, StoredArray, array_of
 
 VALUES = np.random.RandomState(0).normal(size=(2500, 1000)).astype(np.float32)  # 10 MB: more than a buffer
@@ -93,3 +93,20 @@ def test_a_damaged_chunk_is_told(make: Callable[..., StoredArray]) -> None:
         file.write(b"\xff" * 4096)
     with pytest.raises(ModelFileError, match="cannot read '/w'"):
         list(stored.blocks())
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda file: file.create_dataset("d", data=np.ones(3, "c8")), "of type complex64"),
+        (lambda file: file.create_dataset("d", data=["a"], dtype=h5py.string_dtype()), "of type object"),
+        (lambda file: file.create_dataset("d", data=h5py.Empty("f4")), "without any value"),
+        (lambda file: file.create_dataset("d", (2,), np.dtype([("a", "f4")])), "of type"),
+        (lambda file: file.create_group("d"), "a group"),
+    ],
+)
+def test_what_holds_no_real_numbers_is_an_error(tmp_path: Path, make: Any, says: str) -> None:
+    with h5py.File(tmp_path / "file.h5", "w") as file:
+        make(file)
+        with pytest.raises(ModelLoadError, match=f"'/d' is .*{says}"):
+            array_of(file["d"])
