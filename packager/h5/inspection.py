@@ -58,7 +58,7 @@ def _patience(status: os.stat_result) -> float:
 
     A thousand tensors take 0.2 s on a free machine, and come with the more bytes the more they are.
     """
-    return 1.4 + min(8.0, 20e-9 * status.st_blocks * 512)
+    return 1.1 + min(8.0, 20e-9 * status.st_blocks * 512)
 
 
 def _read_model_config(path: Path) -> dict[str, Json]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from types import FunctionType
 import pytest
 from payloads import ATTACKS, MODULE, Target, marking
 
+HERE = Path(__file__).parent
 SECONDS = 2.0
 MEGABYTES = 300
 
@@ -94,6 +96,17 @@ def test_nothing_runs_and_nothing_outside_is_read(tmp_path: Path, target: Target
         assert refused.megabytes < MEGABYTES
         assert refused.seconds < SECONDS
     assert not (tmp_path / "models" / "m").exists()
+
+
+def test_a_file_on_which_libhdf5_never_ends(tmp_path: Path) -> None:
+    """As fuzzing found it; a libhdf5 that ends on it may call it damaged, or read it."""
+    shutil.copyfile(HERE / "never_ends.h5", tmp_path / "model.h5")
+    for verb in (["inspect", "model.h5"], ["convert", "model.h5", "--name", "m"]):
+        told = packager(tmp_path, *verb)
+        assert told.code in (0, 10, 12, 13)
+        assert "Traceback" not in told.err
+        assert told.seconds < SECONDS
+        assert told.megabytes < MEGABYTES
 
 
 def test_the_payloads_are_real(tmp_path: Path, target: Target) -> None:
