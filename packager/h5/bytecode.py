@@ -35,6 +35,8 @@ class Bytecode:
     """The Python versions that may have written it."""
     file: str
     line: int
+    name: str
+    """Of the function, ``<lambda>`` where it has none."""
     names: tuple[str, ...]
     """Global names and attributes, in order of first use."""
     constants: tuple[object, ...]
@@ -67,6 +69,8 @@ def describe_bytecode(bytecode: Bytecode | None) -> str:
     if bytecode is None:
         return "Python bytecode"
     told = [f"{PurePosixPath(bytecode.file).name}:{bytecode.line}"]
+    if bytecode.name != "<lambda>":
+        told.append(f"function {bytecode.name}")
     if bytecode.names:
         told.append(f"names {', '.join(bytecode.names[:8])}")
     plain = [quote(c) if isinstance(c, str) else repr(c) for c in bytecode.constants if _is_plain(c)]
@@ -218,6 +222,7 @@ class _Reader:
             python=_precise(layout.python, code),
             file=_as_text(file),
             line=line,
+            name=_as_text(objects[layout.file + 1]),
             names=tuple(map(_as_text, names)),
             constants=constants,
             arguments=arguments,

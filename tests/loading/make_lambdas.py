@@ -27,7 +27,12 @@ def closing_over(factor):
     return layers.Lambda(lambda x: x * factor, name="by")
 
 
+def doubled(x, times=2):
+    return x * times
+
+
 MODELS = {
+    "named": model(layers.Lambda(doubled, name="named", arguments={"times": 3})),
     "affine": model(layers.Lambda(lambda x: x / 127.5 - 1.0, name="scale")),
     "wrapped": keras.Sequential(
         [layers.Input((2, 4)), layers.TimeDistributed(layers.Lambda(lambda x: 1 - 2 * x, name="turn"))]

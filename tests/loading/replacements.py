@@ -9,4 +9,8 @@ def squares(x):
     return tf.square(x) + 1
 
 
+def doubled(x, times=2):
+    return x * times
+
+
 NO_FUNCTION = 3

@@ -31,12 +31,12 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_lambdas_are_lifted_replaced_or_run(made: tuple[Path, Path, bool]) -> None:
     folder, marker, keras2 = made
-    code = ("replacements.py",)
     cases = {
+        "named": Supplied(lambdas=(("named", "replacements.py:doubled"),)),
         "affine": NOTHING_SUPPLIED,
         "wrapped": NOTHING_SUPPLIED,
         "nested": NOTHING_SUPPLIED,
-        "squares": Supplied(lambdas=SQUARES, custom_objects=code),
+        "squares": Supplied(lambdas=SQUARES),
         "shaped": Supplied(lambdas=(("shaped", "tensorflow:abs"),)),
         "closure": UNSAFE,
     }
@@ -49,13 +49,18 @@ def test_lambdas_are_lifted_replaced_or_run(made: tuple[Path, Path, bool]) -> No
         "nested": Supplied(lambdas=(("four", "replacements.py:NO_FUNCTION"),)),
     }
     loads = [Load(folder / f"{n}.h5", s, answer_of(folder / f"{n}.h5")[0]) for n, s in cases.items()]
+    by_name = UNSAFE if keras2 else Supplied(custom_objects=("replacements.py",))  # Keras 2 stores no names
+    loads.append(Load(folder / "named.h5", by_name, answer_of(folder / "named.h5")[0]))
     loads += [Load(folder / f"{n}.h5", s) for n, s in refused.items()]
     outcomes = in_child(load_all, loads, HERE, environment=KERAS2 if keras2 else {})
     for name, outcome in zip(cases, outcomes, strict=False):
         assert outcome.error is None, f"{name}: {outcome.error} {outcome.error.details}"
         expected = answer_of(folder / f"{name}.h5")[1]
         np.testing.assert_allclose(outcome.answer, expected, atol=1e-5, err_msg=name)
-    errors = dict(zip(refused, (outcome.error for outcome in outcomes[len(cases) :]), strict=True))
+    named = outcomes[len(cases)]
+    assert named.error is None, named.error
+    np.testing.assert_allclose(named.answer, answer_of(folder / "named.h5")[1], atol=1e-5)
+    errors = dict(zip(refused, (outcome.error for outcome in outcomes[len(cases) + 1 :]), strict=True))
     told = "layer 'squares' holds Python 3.11 or later bytecode (make_lambdas.py:"
     assert told in errors["squares"].message or sys.version_info < (3, 11)
     assert errors["squares"].hint == "--lambda squares=module:function"

@@ -55,6 +55,7 @@ def test_bytecode_of_this_python_is_read_whole() -> None:
     assert bytecode
     assert bytecode.file == __file__
     assert bytecode.line == resize.__code__.co_firstlineno
+    assert bytecode.name == "resize"
     assert bytecode.names == resize.__code__.co_names
     assert bytecode.code == resize.__code__.co_code
     assert bytecode.python == ("3.11 or later" if sys.version_info >= (3, 11) else "3.8 to 3.10")
@@ -149,6 +150,7 @@ def test_any_code_ends(code: bytes) -> None:
                     python=python,
                     file="",
                     line=1,
+                    name="f",
                     names=(),
                     constants=(None, 2, 0.5, 2**2000),
                     arguments=1,
