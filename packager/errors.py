@@ -30,11 +30,12 @@
     │   ├── OutOfMemoryError             37   the server ran out of memory
     │   ├── BudgetError                  38   right, but slower or larger than was allowed
     │   └── LeftoverError                39   the server did not end, or something was left behind
-    └── RegistryError                    40   the registry failed
-        ├── RegistryUnreachableError     41   no registry answers at that address
-        ├── RegistryAuthError            42   the registry wants other credentials
-        ├── DigestMismatchError          43   the registry holds other bytes than were pushed
-        └── ProvenanceError              44   what should prove an image's origin is missing or does not fit
+    ├── RegistryError                    40   the registry failed
+    │   ├── RegistryUnreachableError     41   no registry answers at that address
+    │   ├── RegistryAuthError            42   the registry wants other credentials
+    │   ├── DigestMismatchError          43   the registry holds other bytes than were pushed
+    │   └── ProvenanceError              44   what should prove an image's origin is missing or does not fit
+    └── ReproductionError                50   made again, a SavedModel comes out as other bytes
 
 Exit code 0 is success, 1 a bug of packager's own (the only case with a traceback), 130 and 143 an
 interruption by SIGINT and SIGTERM.
@@ -259,3 +260,9 @@ class ProvenanceError(RegistryError):
     """What should prove an image's origin is missing, or does not fit the image."""
 
     exit_code = 44
+
+
+class ReproductionError(PackagerError):
+    """A SavedModel is not, to the byte, what its source and these options give."""
+
+    exit_code = 50

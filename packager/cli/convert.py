@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from packager import pipeline
 from packager.cli import options
-from packager.cli.screen import screen
-from packager.values import Binding, Conversion, ConversionOptions
+from packager.cli.screen import screen, size_text
+from packager.reproduction import verify_conversion
+from packager.values import Binding, Conversion, ConversionOptions, VerifiedVersion
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +34,7 @@ def convert(
     samples: options.Samples = None,
     warmup: options.Warmup = None,
     compatible_with: options.CompatibleWith = None,
+    verify: options.VerifyFolder = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -47,32 +49,45 @@ def convert(
     Example: packager convert digits.h5 --name digits --input-name input_1=image
     """
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
+        chosen = ConversionOptions(
+            input_names=options.parse_renames(input_name, "--input-name"),
+            output_names=options.parse_renames(output_name, "--output-name"),
+            supplied=options.parse_supplied(
+                architecture=architecture,
+                architecture_arg=architecture_arg,
+                mapping=mapping,
+                custom_objects=custom_objects,
+                lambdas=lambdas,
+                allow_unsafe_lambda=allow_unsafe_lambda,
+                keras1_backend=keras1_backend,
+            ),
+            signature=signature,
+            samples=samples,
+            warmup=options.parse_warmup(warmup),
+            compatible_with=compatible_with,
+        )
+        if verify is not None:
+            same = verify_conversion(file, verify, name=name, options=chosen, report=shown.report)
+            shown.show(same, lambda console: render_verified(same, console))
+            return
         conversion = pipeline.convert(
             file,
             name=name,
             version=version,
             output=output,
             force=force,
-            options=ConversionOptions(
-                input_names=options.parse_renames(input_name, "--input-name"),
-                output_names=options.parse_renames(output_name, "--output-name"),
-                supplied=options.parse_supplied(
-                    architecture=architecture,
-                    architecture_arg=architecture_arg,
-                    mapping=mapping,
-                    custom_objects=custom_objects,
-                    lambdas=lambdas,
-                    allow_unsafe_lambda=allow_unsafe_lambda,
-                    keras1_backend=keras1_backend,
-                ),
-                signature=signature,
-                samples=samples,
-                warmup=options.parse_warmup(warmup),
-                compatible_with=compatible_with,
-            ),
+            options=chosen,
             report=shown.report,
         )
         shown.show(conversion, lambda console: render(conversion, console))
+
+
+def render_verified(same: VerifiedVersion, console: Console) -> None:
+    """Tell that a version is what its source gives."""
+    from rich.markup import escape
+
+    console.print(f"[bold]{escape(str(same.path))}[/]")
+    console.print(f"  identical   {same.files} files, {size_text(same.size)}")
 
 
 def render(conversion: Conversion, console: Console) -> None:

@@ -64,6 +64,14 @@ Warmup = Annotated[
         show_default="1",
     ),
 ]
+VerifyFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--verify",
+        metavar="DIR",
+        help="Make nothing: convert again aside, and see that this version folder is the same to the byte.",
+    ),
+]
 CompatibleWith = Annotated[
     str | None,
     typer.Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,7 +38,7 @@ class Screen:
 
     def __init__(self, *, as_json: bool, quiet: bool, verbose: bool) -> None:
         self._json, self._quiet, self._verbose = as_json, quiet, verbose
-        self._last = ""
+        self._last, self._began = "", 0.0
         self._status: Status | None = None
         self._err: Console | None = None
 
@@ -84,8 +85,10 @@ class Screen:
             self._status = None
 
     def _progress(self, event: Event) -> None:
+        if event.text != self._last:
+            self._began = time.monotonic()
         if self._stderr.is_terminal:
-            text = _plain(event.text) + _amount(event)
+            text = _plain(event.text) + amount_text(event, time.monotonic() - self._began)
             if self._status is None:
                 self._status = self._stderr.status(text, spinner="dots")
                 self._status.start()
@@ -156,11 +159,18 @@ def _interrupted(shown: Screen, how: str, code: int) -> int:
     return code
 
 
-def _amount(event: Event) -> str:
+def amount_text(event: Event, seconds: float) -> str:
+    """Tell how far a step is, and of bytes how fast they come and how long the rest takes."""
     if event.done is None or not event.total:
         return ""
     share = f" {100 * event.done // event.total}%"
-    return f"{share} of {size_text(event.total)}" if event.total > 10_000 else share
+    if event.total <= 10_000:
+        return share
+    text = f"{share} of {size_text(event.total)}"
+    if seconds < 0.5 or not event.done:
+        return text
+    rate = event.done / seconds
+    return f"{text}, {size_text(int(rate))}/s, {(event.total - event.done) / rate:.0f} s left"
 
 
 def _plain(text: str) -> str:

@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.python.saved_model.save import save_and_return_nodes
 
 from packager.contract import Sample
-from packager.errors import ExportError, ParityError
+from packager.errors import ExportError, ModelFileError, ParityError
 from packager.progress import Report, detail, say, silent
 from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish, traced_names
@@ -107,6 +107,8 @@ def record_samples(
     for requests in [given] if given else random_requests(endpoints[0], batches):
         try:
             return tuple(_answered(end, arrays) for end in endpoints for arrays in requests)
+        except ModelFileError:  # its weights are read now, and the file is damaged
+            raise
         except Exception as error:  # noqa: BLE001 - whatever a layer raises for a size that it cannot take
             failure = error
     raise ExportError(

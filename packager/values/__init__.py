@@ -26,6 +26,7 @@ from packager.values.models import (
     ServableVersion,
     Signature,
     StageTime,
+    VerifiedVersion,
     check_model_name,
     check_version,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "lambda_name",
     "Signature",
     "StageTime",
+    "VerifiedVersion",
     "Endpoint",
     "ServableVersion",
     "Conversion",

@@ -114,6 +114,16 @@ class Conversion:
     """The most bytes that the process which converted had in memory at once, TensorFlow's own included."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedVersion:
+    """A version folder that came out the same, to the byte, when it was made again."""
+
+    path: Path
+    files: int
+    size: int
+    """Bytes of all files."""
+
+
 def check_model_name(name: str) -> str:
     """Return ``name`` if TensorFlow Serving can serve a model so named, or raise UsageError.
 

@@ -221,3 +221,19 @@ def _parents() -> set[str]:
         except (FileNotFoundError, ProcessLookupError):
             continue
     return parents
+
+
+def test_a_version_is_verified_by_making_it_again(
+    packager: Run, h5_models: Callable[[str], SourceModel], tmp_path: Path
+) -> None:
+    source = h5_models("keras2_many").path
+    renamed = ("--input-name", "left=l")
+    assert packager("convert", source, "--name", "m", *renamed).code == 0
+    same = packager("convert", source, "--name", "m", "--verify", "models/m/1", *renamed, "--json")
+    assert same.code == 0, same.err
+    assert same.json["files"] >= 5
+    other = packager("convert", source, "--name", "m", "--verify", "models/m/1")
+    assert other.code == 50
+    assert "saved_model.pb: other bytes" in other.err
+    assert os.listdir(tmp_path / "models/m") == ["1"]
+    assert packager("convert", source, "--name", "m", "--verify", "models/m/7").code == 24
