@@ -34,6 +34,7 @@ def test_codes_lie_in_their_familys_range_and_in_the_docstring(error: type[Packa
         errors.SmokeError: range(30, 40),
         errors.RegistryError: range(40, 50),
         errors.UsageError: range(2, 3),
+        errors.ReproductionError: range(50, 60),
     }
     assert any(issubclass(error, family) and error.exit_code in codes for family, codes in families.items())
     documented = [line.split() for line in (errors.__doc__ or "").splitlines() if error.__name__ in line]
