@@ -17,9 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 from packager.contract import Contract, Sample, example_calls, write_contract
 from packager.errors import ExportError, ParityError
+from packager.isolation import Limits
 from packager.progress import Report, detail, say
 from packager.signatures import Declaration
-from packager.values import Binding, ConversionOptions, Endpoint, FileKind, Inspection, Signature, Supplied
+from packager.values import (
+    AS_THE_SOURCE,
+    Binding,
+    ConversionOptions,
+    Endpoint,
+    FileKind,
+    Inspection,
+    Signature,
+    Supplied,
+)
 
 if TYPE_CHECKING:
     from packager.loading.model import LoadedModel
@@ -52,6 +62,7 @@ class ConversionResult:
     bindings: tuple[Binding, ...]
     parameters: int
     parity: float
+    golden: float | None
     warnings: tuple[str, ...]
     fallbacks: tuple[str, ...]
     peak_memory: int
@@ -69,6 +80,15 @@ def environment(inspection: Inspection) -> Mapping[str, str]:
     """Return the variables for rebuilding a file: the Keras of TensorFlow is the one that wrote it."""
     keras2 = inspection.keras_generation in (1, 2) or inspection.kind is FileKind.WEIGHTS
     return {**ENVIRONMENT, "TF_USE_LEGACY_KERAS": "1" if keras2 else "0"}
+
+
+def limits(inspection: Inspection, options: ConversionOptions = AS_THE_SOURCE) -> Limits:
+    """Return what rebuilding a file may take: as was asked, else by the bytes of its weights."""
+    weights = max(inspection.size, 4 * inspection.parameters)
+    return Limits(
+        seconds=options.load_timeout or 300 + weights / (4 << 20),
+        memory=options.load_memory or (4 << 30) + 6 * weights,
+    )
 
 
 def propose_mapping(
@@ -118,6 +138,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     source.record()
     exported = export(endpoints, request.work, resources=model.resources, report=report)
     parity = source.compare(request.work)
+    golden = _compare_golden(request, model, endpoints[0], report)
     say(report, "writing the contract")
     contract = Contract(
         source=request.inspection.path.name,
@@ -146,6 +167,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         bindings=model.bindings,
         parameters=model.parameters,
         parity=parity,
+        golden=golden,
         warnings=(*model.warnings, *exported.warnings, *unscaled),
         fallbacks=(*exported.fallbacks, *source.fallbacks),
         peak_memory=_peak_memory(),
@@ -198,6 +220,24 @@ class _Source:
             raise error
         self.fallbacks.append(f"the weights were held in memory, for otherwise {error.message}")
         detail(self._report, self.fallbacks[-1])
+
+
+def _compare_golden(
+    request: ConversionRequest, model: LoadedModel, endpoint: Endpoint, report: Report
+) -> float | None:
+    """Return the largest difference from the golden outputs, ``None`` where there are none."""
+    from packager.savedmodel.golden import Aliases, measure_golden
+
+    if request.options.golden is None:
+        return None
+    say(report, "comparing the SavedModel with golden outputs")
+    return measure_golden(
+        request.work,
+        endpoint,
+        request.options.golden,
+        aliases=Aliases.of([given.spec for given in model.inputs], model.outputs, endpoint),
+        tolerance=request.options.golden_tolerance,
+    )
 
 
 def _recorded(

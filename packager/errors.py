@@ -125,7 +125,7 @@ class VersionExistsError(ExportError):
 
 
 class ParityError(ExportError):
-    """The SavedModel answers otherwise than the model it was made from."""
+    """The SavedModel answers otherwise than the model it was made from, or than was expected."""
 
     exit_code = 18
 

@@ -9,21 +9,41 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from packager.errors import ModelLoadError, PackagerError
 from packager.progress import Event, Report, silent
 
 T = TypeVar("T")
+
+_GLANCE = 0.1
+"""Seconds between two looks at the child's memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a child may take; one that takes more is ended.
+
+    Memory is watched, not capped with RLIMIT_AS: TensorFlow reserves address space by the gigabyte and uses
+    little of it, and of what it uses most is its libraries. Where there is no /proc, memory is not limited.
+    """
+
+    seconds: float
+    memory: int
+    """Bytes that are the child's own, of no file."""
 
 
 class ChildBugError(Exception):
@@ -36,13 +56,14 @@ def run_isolated(
     *args: Any,
     report: Report = silent,
     environment: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
     doing: str = "loading the model",
 ) -> T:
     """Call ``function(*args, report=…)`` in a child process and return what it returns.
 
     ``function`` must be importable by module and name. A PackagerError that it raises is raised here;
-    when the process dies instead, a ModelLoadError says by what, with the end of what it wrote. The
-    child never outlives this call, nor this process.
+    when the process dies instead, or takes more than ``limits`` allow, a ModelLoadError says so, with the
+    end of what it wrote. The child never outlives this call, nor this process.
     """
     with tempfile.TemporaryFile() as log, _channel() as (ours, theirs):
         child = subprocess.Popen(
@@ -56,7 +77,8 @@ def run_isolated(
         )
         theirs.close()
         try:
-            answer: T = _converse(ours, (function.__module__, function.__qualname__, args), report)
+            request = (function.__module__, function.__qualname__, args)
+            answer: T = _converse(ours, request, report, _Watch(child.pid, limits, doing))
             return answer
         except EOFError:
             raise _death(child.wait(), log, doing) from None
@@ -72,11 +94,47 @@ def _channel() -> Iterator[tuple[Any, Any]]:
         yield ours, theirs
 
 
-def _converse(ours: Any, request: Any, report: Report) -> Any:
+class _Watch:
+    """Looks at a child while it works, and raises ModelLoadError where it takes too much."""
+
+    def __init__(self, pid: int, limits: Limits | None, doing: str) -> None:
+        self._pid, self._limits, self._doing = pid, limits, doing
+        self._began = time.monotonic()
+
+    def look(self) -> None:
+        """Compare what the child has taken with what it may."""
+        if self._limits is None:
+            return
+        if time.monotonic() - self._began > self._limits.seconds:
+            raise ModelLoadError(
+                f"{self._doing}: not done after {self._limits.seconds:.0f} s",
+                hint=f"--load-timeout {math.ceil(2 * self._limits.seconds)} gives it more time",
+            )
+        taken = _own_memory(self._pid)
+        if taken > self._limits.memory:
+            raise ModelLoadError(
+                f"{self._doing}: takes more than {self._limits.memory / 1e9:.1f} GB of memory",
+                hint=f"--load-memory {math.ceil(2 * self._limits.memory / 1e9)}GB gives it more",
+            )
+
+
+def _own_memory(pid: int) -> int:
+    """Return the bytes of memory that are a process's own, swapped out or not; 0 where nothing tells."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:  # it is gone, or this is no Linux
+        return 0
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return 1024 * sum(int(fields[name].split()[0]) for name in ("RssAnon", "VmSwap") if name in fields)
+
+
+def _converse(ours: Any, request: Any, report: Report, watch: _Watch) -> Any:
     """Send the request, pass events on, and return the result or raise the error."""
     try:
         ours.send(request)
         while True:
+            while not ours.poll(_GLANCE):
+                watch.look()
             kind, value = ours.recv()
             if kind == "event":
                 report(value)

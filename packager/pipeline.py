@@ -91,7 +91,7 @@ def convert(
     put in place, and its signatures with those of ``options.compatible_with``. Raises a ModelFileError or an
     ExportError; then nothing is left behind.
     """
-    from packager.conversion import ConversionRequest, convert_inspected, environment
+    from packager.conversion import ConversionRequest, convert_inspected, environment, limits
     from packager.h5 import admit, unsafe_lambdas
     from packager.interface import check_compatible
     from packager.isolation import run_isolated
@@ -120,7 +120,13 @@ def convert(
             declaration=declaration,
             work=slot.work,
         )
-        result = run_isolated(convert_inspected, request, report=report, environment=environment(inspection))
+        result = run_isolated(
+            convert_inspected,
+            request,
+            report=report,
+            environment=environment(inspection),
+            limits=limits(inspection, options),
+        )
         if older:
             check_compatible(older, result.signatures)
         servable = slot.publish()
@@ -139,6 +145,7 @@ def convert(
         parameters=result.parameters,
         unsafe_lambdas=ran,
         parity=result.parity,
+        golden=result.golden,
         warnings=(*(f"layer {layer!r}: bytecode from the file was run" for layer in ran), *result.warnings),
         fallbacks=result.fallbacks,
         stages=stages,
@@ -191,6 +198,7 @@ def propose_mapping(
         supplied,
         report=report,
         environment=conversion.environment(inspection),
+        limits=conversion.limits(inspection),
         doing="building the architecture",
     )
     if output is not None:

@@ -33,6 +33,10 @@ def convert(
     signature: options.Signature = None,
     samples: options.Samples = None,
     warmup: options.Warmup = None,
+    golden: options.Golden = None,
+    golden_tolerance: options.GoldenTolerance = 1e-5,
+    load_timeout: options.LoadTimeout = None,
+    load_memory: options.LoadMemory = None,
     compatible_with: options.CompatibleWith = None,
     verify: options.VerifyFolder = None,
     as_json: options.Json = False,
@@ -64,6 +68,10 @@ def convert(
             signature=signature,
             samples=samples,
             warmup=options.parse_warmup(warmup),
+            golden=golden,
+            golden_tolerance=golden_tolerance,
+            load_timeout=options.parse_positive(load_timeout, "--load-timeout"),
+            load_memory=options.parse_size(load_memory, "--load-memory"),
             compatible_with=compatible_with,
         )
         if verify is not None:
@@ -104,6 +112,8 @@ def render(conversion: Conversion, console: Console) -> None:
             for spec in specs:
                 console.print(f"    {way:<3} {escape(str(spec))}")
     console.print(f"  parity      largest difference from the source model {conversion.parity:.3g}")
+    if conversion.golden is not None:
+        console.print(f"  golden      largest difference from the golden outputs {conversion.golden:.3g}")
     if any(binding.matched for binding in conversion.bindings):
         _render_bindings(conversion.bindings, console)
     for warning in conversion.warnings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -53,6 +54,39 @@ Samples = Annotated[
         metavar="FILE",
         help="Real requests to record in place of random ones (.npz, arrays by input name): they become part "
         "of the model.",
+    ),
+]
+Golden = Annotated[
+    Path | None,
+    typer.Option(
+        "--golden",
+        metavar="FILE",
+        help="Inputs with the outputs to expect (.npz or .h5: inputs/NAME, and outputs/NAME or "
+        "predictions/NAME): other answers are an error.",
+    ),
+]
+GoldenTolerance = Annotated[
+    float,
+    typer.Option(
+        "--golden-tolerance", metavar="X", help="Largest difference from them, absolute and relative."
+    ),
+]
+LoadTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--load-timeout",
+        metavar="S",
+        help="Seconds that the process may take that rebuilds the model.",
+        show_default="300, and 1 for each 4 MiB of weights",
+    ),
+]
+LoadMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--load-memory",
+        metavar="SIZE",
+        help="Memory that it may take.",
+        show_default="4 GiB, and 6 times the weights",
     ),
 ]
 Warmup = Annotated[
@@ -265,6 +299,13 @@ def parse_renames(pairs: Sequence[str] | None, option: str, example: str = "inpu
             raise UsageError(f"invalid {option} {pair!r}", hint=f"for instance {option} {example}")
         names[old] = new
     return names
+
+
+def parse_positive(value: float | None, option: str) -> float | None:
+    """Return a number above 0, or raise UsageError."""
+    if value is not None and not 0 < value < math.inf:
+        raise UsageError(f"invalid {option} {value:g}", hint=f"{option} takes a number above 0")
+    return value
 
 
 def parse_warmup(sizes: Sequence[int] | None) -> tuple[int, ...]:

@@ -27,7 +27,7 @@ def read_requests(file: Path, specs: Sequence[TensorSpec]) -> list[list[Array]]:
             f"{_listed(missing)} differ",
             hint=_HINT,
         )
-    given = [_fitting(spec, arrays[spec.name]) for spec in specs]
+    given = [fitting(spec, arrays[spec.name]) for spec in specs]
     sizes = {len(array) for array in given}
     if len(sizes) != 1 or 0 in sizes:
         raise UsageError(f"the samples of the inputs are {sorted(sizes)} examples", hint="as many for each")
@@ -49,7 +49,8 @@ def _read(file: Path, specs: Sequence[TensorSpec]) -> Mapping[str, Array]:
         raise UsageError(f"cannot read the samples {str(file)!r}: {error}", hint=_HINT) from error
 
 
-def _fitting(spec: TensorSpec, array: Array) -> Array:
+def fitting(spec: TensorSpec, array: Array) -> Array:
+    """Return samples in the type that an input takes, or raise UsageError where their shape is another."""
     same_rank = array.ndim == len(spec.shape)
     if not same_rank or any(
         wanted not in (None, size) for wanted, size in zip(spec.shape, array.shape, strict=True)

@@ -71,6 +71,14 @@ class ConversionOptions:
     """Real requests to record, instead of random ones."""
     warmup: tuple[int, ...] = (1,)
     """Batch sizes that a server plays before it is ready."""
+    golden: Path | None = None
+    """Inputs with the outputs that are expected of them: other answers are an error."""
+    golden_tolerance: float = 1e-5
+    """Largest difference from them, absolute and relative."""
+    load_timeout: float | None = None
+    """Seconds that the conversion may take, by the size of the weights unless given."""
+    load_memory: int | None = None
+    """Bytes of memory that it may take, by the size of the weights unless given."""
 
     compatible_with: str | None = None
     """A target whose clients must not break: what would break them is refused."""
@@ -105,6 +113,8 @@ class Conversion:
     """Layers whose bytecode, from the file, was run because that was allowed."""
     parity: float
     """Largest absolute difference between the source model's and the SavedModel's answers."""
+    golden: float | None = None
+    """Largest absolute difference from the golden outputs, where there were any."""
     warnings: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
     """Why something was done in an ordinary way, which takes more memory, instead of as a stream."""

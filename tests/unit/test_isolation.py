@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from packager.errors import ModelLoadError, SignatureError
-from packager.isolation import ChildBugError, run_isolated
+from packager.isolation import ChildBugError, Limits, run_isolated
 from packager.progress import Event, Report, say
 
 
@@ -42,6 +43,18 @@ def leave(*, report: Report) -> None:
 def hang(marker: str, *, report: Report) -> None:
     Path(marker).write_text(str(os.getpid()))
     time.sleep(60)
+
+
+def eat(*, report: Report) -> None:
+    kept = []
+    while True:
+        kept.append(b"x" * 20_000_000)
+        time.sleep(0.01)
+
+
+def reserve(*, report: Report) -> str:
+    with mmap.mmap(-1, 8 << 30) as reserved:  # address space alone, as TensorFlow takes it
+        return f"{len(reserved) >> 30} GiB"
 
 
 @pytest.fixture(autouse=True)
@@ -104,3 +117,28 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+LIMITS = Limits(seconds=60, memory=300_000_000)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is watched through /proc")
+def test_a_child_that_eats_memory_is_ended() -> None:
+    with pytest.raises(
+        ModelLoadError, match=r"loading the model: takes more than 0\.3 GB of memory"
+    ) as caught:
+        run_isolated(eat, limits=LIMITS)
+    assert caught.value.hint == "--load-memory 1GB gives it more"
+
+
+def test_address_space_is_no_memory() -> None:
+    assert run_isolated(reserve, limits=LIMITS) == "8 GiB"
+
+
+def test_a_child_that_hangs_is_ended(tmp_path: Path) -> None:
+    marker = tmp_path / "pid"
+    with pytest.raises(ModelLoadError, match=r"loading the model: not done after 2 s") as caught:
+        run_isolated(hang, str(marker), limits=Limits(seconds=2, memory=LIMITS.memory))
+    assert caught.value.hint == "--load-timeout 4 gives it more time"
+    if marker.exists():
+        assert not _alive(int(marker.read_text()))
