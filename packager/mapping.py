@@ -152,17 +152,23 @@ def _piece(piece: slice | int) -> str:
 
 def write_proposal(proposals: Iterable[Proposal], left_over: Iterable[tuple[str, tuple[int, ...]]]) -> str:
     """Write a mapping file to start from: every guess is marked, and what fits nowhere is a comment."""
-    rest = [f"#   {dataset} {_shape(shape)}" for dataset, shape in left_over]
+    rest = dict(left_over)
     lines = [
         "# Which dataset goes into which variable. Check what is marked as a guess.",
         '# A part of a dataset:  "dense/kernel" = { dataset = "/w", slice = "0:784, :", transpose = [1, 0] }',
         "# Datasets that are no weights:  unused = [...], above [variables].",
-        *(["#", "# Nothing here takes these datasets:", *rest] if rest else []),
+        *(["#", "# Nothing here takes these datasets:"] if rest else []),
+        *(f"#   {dataset} {_shape(shape)}" for dataset, shape in rest.items()),
+        *(["# Where they are no weights, take this for an answer:", _unused(rest)] if rest else []),
         "",
         "[variables]",
         *map(_line, proposals),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _unused(datasets: Iterable[str]) -> str:
+    return f"# unused = {json.dumps(list(datasets))}"
 
 
 def _line(proposal: Proposal) -> str:

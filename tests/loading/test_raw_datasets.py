@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 from fixtures_command import Run
-from loads import Load, in_child, load_all, map_and_load
+from loads import Load, in_child, load_all, map_and_load, propose
 
 from packager import pipeline
 from packager.errors import UsageError, WeightsOnlyError
@@ -166,6 +166,19 @@ def test_one_dataset_of_everything_by_a_mapping(tmp_path: Path) -> None:
     for wrong in (shape, beyond):
         assert "the mapping of 'dense_1/kernel' does not fit '/p'" in wrong.error.message
     assert "'dense_9/kernel' = '/p', and there is no such variable" in name.error.message
+
+
+def test_what_is_left_over_is_offered_as_unused(tmp_path: Path) -> None:
+    path = write(tmp_path / "left.h5", {"w": some(4, 3), "b": some(3), "epoch": some(1), "loss": some(7)})
+    path.with_suffix(".toml").write_text('input = [4]\nlayers = [{ class = "Dense", units = 3 }]\n')
+    what = Supplied(architecture=str(path.with_suffix(".toml")))
+    text = in_child(propose, path, what)
+    assert '# unused = ["/epoch", "/loss"]' in text
+    path.with_suffix(".map").write_text(text.replace("# unused = [", "unused = ["))
+    (outcome,) = in_child(
+        load_all, [Load(path, Supplied(architecture=what.architecture, mapping=path.with_suffix(".map")))]
+    )
+    assert outcome.error is None, outcome.error
 
 
 def test_a_square_kernel_alone_may_lie_either_way(tmp_path: Path) -> None:
