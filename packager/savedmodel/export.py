@@ -168,6 +168,11 @@ def _difference(name: str, expected: Any, answer: Any) -> float:
         if not np.array_equal(np.asarray(expected, object), np.asarray(answer, object)):
             raise ParityError(f"output {name!r} of the SavedModel differs from the source model's")
         return 0.0
+    if answer.dtype.kind in "fc" and (np.isnan(answer) != np.isnan(expected)).any():
+        raise ParityError(
+            f"output {name!r} is NaN where the source model's is not, or the other way round",
+            hint="weights that hold NaN leave answers to chance: ask for weights of another epoch",
+        )
     if not np.allclose(answer, expected, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
         raise ParityError(
             f"output {name!r} differs by {_largest(answer, expected):.3g} from the source model's",
