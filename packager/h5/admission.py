@@ -45,6 +45,11 @@ def admit(
                 hint="leave --lambda away",
             )
         return inspection, None
+    if supplied.arguments:
+        raise UsageError(
+            f"--architecture-arg {supplied.arguments[0][0]} has no function to go to: {str(file)!r} is a config",
+            hint="change the value in that file",
+        )
     config = settle_lambdas(read_config_file(file, leave_open=leave_open), trust)
     custom = custom_classes(config)
     found = require_safe_config(config, file, custom if supplied.custom_objects else (), trust)

@@ -6,7 +6,6 @@ Any other is refused, unless the user allows its bytecode to be run: then it sta
 
 from __future__ import annotations
 
-import itertools
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from packager.values import Finding, lambda_name
 
 LAMBDA_CLASSES = ("Lambda", "MaskedLambda")
 _KEPT = ("name", "trainable", "dtype", "batch_input_shape", "input_dtype")
-_PLAIN_SHAPES = (None, "raw")
 _LONGEST_AFFINE = 4096
 _MOST_LAMBDAS = 1000
 
@@ -66,8 +64,7 @@ def affine_lambda(node: Node) -> Affine | None:
     bound += as_list(config.get("function"))[1:]
     text = stored_code(config.get("function"))
     is_code = config.get("function_type") == "lambda" or as_object(config.get("function")).get("class_name")
-    plain = is_code and not any(bound) and config.get("output_shape_type") in _PLAIN_SHAPES
-    if not plain or text is None or len(text) > _LONGEST_AFFINE:
+    if not is_code or any(bound) or text is None or len(text) > _LONGEST_AFFINE:
         return None
     bytecode = read_bytecode(text)
     return read_affine(bytecode) if bytecode else None
@@ -90,11 +87,11 @@ def settle_lambdas(config: Mapping[str, Json], trust: LambdaTrust) -> dict[str, 
     return settled
 
 
-def describe_lifted(nodes: Iterable[Node]) -> Iterator[Finding]:
+def describe_lifted(nodes: Iterable[Node], trust: LambdaTrust) -> Iterator[Finding]:
     """Yield a note for each Lambda layer that is read as a Rescaling layer."""
-    lambdas = filter(is_lambda, nodes)
-    for node in itertools.islice(lambdas, _MOST_LAMBDAS):
-        if affine := affine_lambda(node):
+    lambdas = [node for node in nodes if is_lambda(node)]
+    for node in lambdas if len(lambdas) <= _MOST_LAMBDAS else ():
+        if not trust.settles(node) and (affine := affine_lambda(node)):
             what = describe_bytecode(read_bytecode(stored_code(node.config.get("function")) or ""))
             yield rules.AFFINE_LAMBDA.at(
                 f"{node.path}/config/function",

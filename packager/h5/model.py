@@ -46,7 +46,7 @@ def read_model(
     findings = itertools.chain(
         problems,
         itertools.islice(code, MOST_FINDINGS),
-        describe_lifted(nodes),
+        describe_lifted(nodes, trust),
         _training_findings(contents, keras3=keras3),
         _custom_findings(custom),
         _version_findings(version, by_structure=by_structure),

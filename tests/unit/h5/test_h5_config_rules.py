@@ -10,8 +10,9 @@ import h5py
 import pytest
 from h5_files import dense_model, functional, layer, sequential, write_model
 
-from packager.h5 import inspect_file
-from packager.values import Finding, Severity
+from packager.errors import UnsafeFileError, UsageError
+from packager.h5 import admit, inspect_file
+from packager.values import Finding, Severity, Supplied
 
 BYTECODE = ["4wEAAAA=\n", None, None]
 LAMBDA = layer("Lambda", "l", function=BYTECODE, function_type="lambda")
@@ -91,6 +92,60 @@ def test_bytecode_is_found_wherever_it_is(tmp_path: Path, config: Any, path: str
     found = errors(tmp_path, config=config)
     assert {(finding.rule, finding.path) for finding in found} == {("KERAS-LAMBDA", f"model_config{path}")}
     assert "was not executed" in found[0].message
+
+
+SCALES = (
+    "4wEAAAAAAAAAAQAAAAIAAABDAAAAcwwAAAB8AABkAQAbZAIAGFMpA07nAAAAAADgX0DnAAAAAAAA8D+pACkB2gF4cgMAAAByAwAA\
+APoHcnVuNS5wedoIPGxhbWJkYT5IAAAAcwAAAAA="
+)
+"""``lambda x: x / 127.5 - 1.0`` of Python 3.5."""
+
+
+def scaling(**more: Any) -> dict[str, Any]:
+    return layer("Lambda", "scale", function=[SCALES, None, None], function_type="lambda", **more)
+
+
+def test_a_lambda_that_scales_is_a_note_and_becomes_a_rescaling_layer(tmp_path: Path) -> None:
+    shape = {"output_shape": BYTECODE, "output_shape_type": "lambda"}
+    config = dense_model(scaling(dtype="float32"), layer("TimeDistributed", "t", layer=scaling(**shape)))
+    path = write_model(tmp_path / "model.h5", config)
+    found = inspect_file(path).findings
+    assert [(f.rule, f.severity, f.layer) for f in found] == [
+        ("KERAS-LAMBDA-AFFINE", Severity.NOTE, "scale")
+    ] * 2
+    assert "is rebuilt as a Rescaling layer: 0.00784314 * x - 1" in found[0].message
+    _, settled = admit(path, Supplied())
+    assert settled is not None
+    first, second = settled["config"]["layers"][1:]
+    assert first["class_name"] == "Rescaling"
+    assert first["config"] == {"name": "scale", "dtype": "float32", "scale": 1 / 127.5, "offset": -1.0}
+    assert second["config"]["layer"]["class_name"] == "Rescaling"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"arguments": {"y": 1}}, {"mask": BYTECODE, "mask_type": "lambda"}, {"function": [SCALES, [1], None]}],
+)
+def test_a_lambda_that_takes_more_than_its_input_is_not_lifted(tmp_path: Path, more: Any) -> None:
+    entry = scaling()
+    entry["config"] |= more
+    assert "KERAS-LAMBDA" in [finding.rule for finding in errors(tmp_path, entry)]
+
+
+def test_a_lambda_that_the_user_answers_for_is_not_refused(tmp_path: Path) -> None:
+    path = write_model(tmp_path / "model.h5", dense_model(LAMBDA, scaling()))
+    by_name = Supplied(lambdas=(("l", "mine:f"), ("scale", "mine:g")))
+    inspection, settled = admit(path, by_name)
+    assert inspection.findings == ()
+    assert settled is not None
+    assert [entry["config"]["function"] for entry in settled["config"]["layers"][1:]] == [
+        "lambda:l",
+        "lambda:scale",
+    ]
+    with pytest.raises(UnsafeFileError, match="nor can this Python"):
+        admit(path, Supplied(allow_unsafe_lambda=True))
+    with pytest.raises(UsageError, match="no Lambda layer 'dense' to replace"):
+        admit(path, Supplied(lambdas=(("dense", "mine:f"),)))
 
 
 def test_bytecode_is_told_by_its_layer(tmp_path: Path) -> None:
