@@ -47,7 +47,7 @@ def admit(
         return inspection, None
     if supplied.arguments:
         raise UsageError(
-            f"--architecture-arg {supplied.arguments[0][0]} has no function to go to: {str(file)!r} is a config",
+            f"--architecture-arg {supplied.arguments[0][0]} goes to no function: {str(file)!r} is a config",
             hint="change the value in that file",
         )
     config = settle_lambdas(read_config_file(file, leave_open=leave_open), trust)
