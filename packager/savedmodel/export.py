@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model.save import save_and_return_nodes
 
 from packager.contract import Sample
@@ -19,9 +20,10 @@ from packager.errors import ExportError, ModelFileError, ParityError
 from packager.progress import Report, detail, say, silent
 from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish, traced_names
+from packager.savedmodel.restoring import add_restoring, drop_unused
 from packager.savedmodel.samples import BATCHES, random_requests
 from packager.savedmodel.stepwise import StepwiseModel, UnsupportedGraphError
-from packager.savedmodel.variables import checkpoint_tensors, write_variables
+from packager.savedmodel.variables import Tensor, checkpoint_tensors, write_variables
 from packager.savedmodel.versions import output_error
 from packager.values import Endpoint, Signature, TensorSpec
 
@@ -61,8 +63,9 @@ def export(
     say(report, "writing the SavedModel")
     try:
         with writing(folder):
-            save_and_return_nodes(module, str(folder), functions, experimental_skip_checkpoint=True)
-            warnings = write_variables(checkpoint_tensors(module), folder, report=report)
+            tensors = checkpoint_tensors(module)
+            fallbacks = _write_graph(module, functions, tensors, folder)
+            warnings = write_variables(tensors, folder, report=report)
     except (ValueError, AssertionError, tf.errors.OpError) as error:
         raise ExportError(
             f"tensorflow cannot save the model: {' '.join(str(error).split())[:300]}",
@@ -73,8 +76,30 @@ def export(
     return Exported(
         signatures=tuple(_signature(end, functions[end.key]) for end in endpoints),
         warnings=warnings,
-        fallbacks=(),
+        fallbacks=fallbacks,
     )
+
+
+def _write_graph(
+    module: tf.Module, functions: Mapping[str, Any], tensors: Sequence[Tensor], folder: Path
+) -> tuple[str, ...]:
+    """Write ``saved_model.pb``; tell why a server restores in TensorFlow's own, longer way, where it does."""
+    keys = [tensor.key for tensor in tensors if not tensor.key.startswith("_")]
+    names = [variable.name.partition(":")[0] for variable in module.weights]
+    reason = "tables are restored beside the variables"
+    if len(keys) == len(names):
+        reason = "two variables have one name"
+        lean = tf.saved_model.SaveOptions(experimental_skip_saver=True)
+        save_and_return_nodes(module, str(folder), functions, lean, experimental_skip_checkpoint=True)
+        file = folder / "saved_model.pb"
+        document = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+        (graph,) = document.meta_graphs
+        if add_restoring(graph, keys, names):
+            drop_unused(graph)
+            file.write_bytes(document.SerializeToString(deterministic=True))
+            return ()
+    save_and_return_nodes(module, str(folder), functions, experimental_skip_checkpoint=True)
+    return (f"TensorFlow's builder wrote how to restore: {reason}",)
 
 
 @contextmanager
