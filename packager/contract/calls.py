@@ -73,11 +73,13 @@ def _call(sample: Sample, interface: str, model: str, limit: int | None) -> Exam
             grpc=short(examples_text(sample, model)),
         )
     row = columnar = row_answer = columnar_answer = None
+    numbers = sum(array.size for array in sample.inputs.values())
+    fits = limit is None or 2 * numbers <= limit  # a digit and a comma at least
     if sample.in_rows:
-        row = _body(sample, "instances", rows(sample.inputs, readable))
+        row = _body(sample, "instances", rows(sample.inputs, readable)) if fits else None
         row_answer = _answer("predictions", sample, collapsed=_collapsed_rows)
     if sample.in_json:
-        columnar = _body(sample, "inputs", columns(sample.inputs, readable))
+        columnar = _body(sample, "inputs", columns(sample.inputs, readable)) if fits else None
         columnar_answer = _answer("outputs", sample, collapsed=_collapsed_columns)
     return ExampleCall(
         signature=sample.signature,
@@ -86,7 +88,7 @@ def _call(sample: Sample, interface: str, model: str, limit: int | None) -> Exam
         row_answer=short(row_answer),
         columnar=short(columnar),
         columnar_answer=short(columnar_answer),
-        grpc=short(predict_text(sample, model)),
+        grpc=short(predict_text(sample, model)) if fits else None,
     )
 
 
