@@ -70,7 +70,7 @@ _CONFIGURATION: dict[str, Fields] = {
 }
 
 _OF_TENSORFLOW: dict[str, Fields] = {
-    "RunOptions": {"timeout_in_ms": (2, "int64")},
+    "RunOptions": {"timeout_in_ms": (2, "int64"), "inter_op_thread_pool": (3, "int32")},
     "TensorShapeProto": {"dim": (2, "repeated TensorShapeProto.Dim"), "unknown_rank": (3, "bool")},
     "TensorShapeProto.Dim": {"size": (1, "int64"), "name": (2, "string")},
     "TensorProto": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -40,6 +41,9 @@ CANNOT_START = 255
 DRAIN_SECONDS = 30.0
 """How long requests under way may take once the server is told to end."""
 
+_GARBAGE_THRESHOLD = 50_000
+"""Objects that a look for garbage in cycles is worth: there is little of it, and large requests are many lists."""
+
 _PROGRAM = "tensorflow_model_server"
 
 
@@ -60,6 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"unknown argument: {flags.unknown[0]}\n{usage(_PROGRAM)}", end="", flush=True)
     log_to_stderr()
     _warn_of_unheeded(flags)
+    gc.set_threshold(_GARBAGE_THRESHOLD)
     try:
         return _run(_Server(flags))
     except StatusError as error:
@@ -134,7 +139,8 @@ class _Server:
         respond: Respond = api.answer
         if self._metrics_path and options.metrics:
             respond = measured(respond, options.metrics, self._metrics_path)
-        server = HttpServer(respond, threads=max(self._flags.number("rest_api_num_threads"), 1))
+        threads = max(self._flags.number("rest_api_num_threads"), 1)
+        server = HttpServer(respond, threads=threads, is_quick=api.is_quick)
         await server.start(self._rest_socket)
         log.info("Exporting HTTP/REST API at:%s ...", _rest_address(self._flags))
         return server

@@ -60,6 +60,9 @@ class _Batched:
 class BatchingSession:
     """Runs the declared signatures in batches, and anything else by itself."""
 
+    quick = False
+    """Runs wait for others."""
+
     def __init__(
         self,
         session: Runner,

@@ -32,6 +32,10 @@ class Runner(Protocol):
     ) -> list[Tensor]:
         """Feed tensors by the names that they have in the graph, and fetch others."""
 
+    @property
+    def quick(self) -> bool:
+        """Whether the next run may be expected to be over at once."""
+
     def close(self) -> None:
         """Free the graph. No run may be under way."""
 

@@ -25,6 +25,9 @@ from packager.serving.rest.routes import Route, VersionTooBigError, find_route, 
 from packager.serving.rest.strings import to_bytes
 from packager.serving.status import Code, StatusError, invalid_argument
 
+SMALL_BODY = 8192
+"""Bytes that take little time to read, whatever they are."""
+
 MAX_INFLATED = 100 * 1024 * 1024
 """The most bytes that a compressed body may inflate to."""
 
@@ -112,6 +115,19 @@ class RestApi:
             log.exception("Answering %s %s failed", request.method, request.path)
             error = StatusError(Code.INTERNAL, repr(bug))
             return Answer(500, headers, answers.error(error), error.code)
+
+    def is_quick(self, request: Request) -> bool:
+        """Tell whether a request is a small one to a quick model, and so answered at once."""
+        if len(request.body) > SMALL_BODY or "content-encoding" in request.headers:
+            return False
+        try:
+            route = find_route(request.method, request.path)
+            if route is None or route.verb != "predict":
+                return False
+            with self._catalog.use(route.model) as servable:
+                return servable.session.quick
+        except (VersionTooBigError, StatusError):
+            return False
 
     def _preflight(self, request: Request) -> Answer:
         origin = request.headers.get("origin", "")

@@ -1,4 +1,7 @@
-"""HTTP/1.1 on asyncio: bounded in connections, bytes and patience; answers come from a pool of threads."""
+"""HTTP/1.1 on asyncio: bounded in connections, bytes and patience.
+
+Answers come from a pool of threads, but for those that take less time than to wake a thread.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +44,24 @@ _METHODS = frozenset(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"
 _REASONS = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
 
 Respond = Callable[[Request], Answer]
+Judge = Callable[[Request], bool]
+
+
+def _never(_: Request) -> bool:
+    """Leave every answer to the threads."""
+    return False
 
 
 class HttpServer:
-    """Listens on a socket and answers with ``respond``, in threads of its own."""
+    """Listens on a socket and answers with ``respond``, in threads of its own.
 
-    def __init__(self, respond: Respond, *, threads: int) -> None:
+    Requests that ``is_quick`` is true of are answered in the thread of the event loop, where all other
+    clients wait until they are.
+    """
+
+    def __init__(self, respond: Respond, *, threads: int, is_quick: Judge = _never) -> None:
         self.respond = respond
+        self.is_quick = is_quick
         self.loop = asyncio.get_running_loop()
         self.threads = ThreadPoolExecutor(threads, thread_name_prefix="rest")
         self.connections: set[_Connection] = set()
@@ -104,6 +118,9 @@ class _Connection(asyncio.Protocol):
         self._waiting: deque[tuple[Request, str]] = deque()
         """Requests that are complete, each with the value of the Connection header of its answer."""
         self._working = False
+        self._at_once = False
+        """Whether the next request may be answered at once: one of those that came together may."""
+        self._paused = False
         self._refusal: Answer | None = None
         """What the client gets, after its answers, for sending what cannot be read."""
         self._full = False
@@ -145,6 +162,7 @@ class _Connection(asyncio.Protocol):
         elif not self._header_bytes:
             self._expect_within(HEADER_SECONDS)
         self._header_bytes += 0 if self._in_body else len(data)
+        self._at_once = True
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -194,7 +212,6 @@ class _Connection(asyncio.Protocol):
             after = "keep-alive" if self._parser.get_http_version() == "1.0" else ""
         self._waiting.append((request, after))
         self._start_request()
-        self._transport.pause_reading()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -204,18 +221,35 @@ class _Connection(asyncio.Protocol):
         if self._waiting:
             self._working = True
             self._deadline = math.inf
-            self._server.threads.submit(self._answer, *self._waiting.popleft())
+            request, after = self._waiting.popleft()
+            if self._at_once and self._server.is_quick(request):
+                self._at_once = False
+                self._send(request, self._respond(request), after)
+            else:
+                self._pause(True)
+                self._server.threads.submit(self._answer, request, after)
         elif self._refusal:
             self._write(self._refusal)
         else:
             self._expect_within(IDLE_SECONDS)
-            self._transport.resume_reading()
+            self._pause(False)
+
+    def _pause(self, paused: bool) -> None:
+        """Read no more, or read on."""
+        if paused != self._paused:
+            self._paused = paused
+            if paused:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
 
     def _answer(self, request: Request, after: str) -> None:
         """Answer a request; runs in a thread of the pool."""
+        self._server.loop.call_soon_threadsafe(self._send, request, self._respond(request), after)
+
+    def _respond(self, request: Request) -> Answer:
         known = request.method in _METHODS
-        answer = self._server.respond(request) if known else html_error(501, _REASONS[501])
-        self._server.loop.call_soon_threadsafe(self._send, request, answer, after)
+        return self._server.respond(request) if known else html_error(501, _REASONS[501])
 
     def _send(self, request: Request, answer: Answer, after: str) -> None:
         self._working = False
@@ -245,7 +279,7 @@ class _Connection(asyncio.Protocol):
         if self._refusal and self._transport.can_write_eof():
             self._expect_within(LINGER_SECONDS)
             self._transport.write_eof()
-            self._transport.resume_reading()
+            self._pause(False)
         else:
             self._transport.close()
 

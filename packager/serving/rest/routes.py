@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
@@ -35,6 +36,7 @@ def is_api_path(path: str) -> bool:
     return path[:4].lower() == "/v1/"
 
 
+@functools.lru_cache(maxsize=64)
 def find_route(method: str, path: str) -> Route | None:
     """Return what a request is for, or ``None``; raise VersionTooBigError."""
     if method == "POST" and (match := _ASK.fullmatch(path)):

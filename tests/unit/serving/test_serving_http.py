@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import re
 import socket
 import threading
 import time
@@ -33,8 +34,14 @@ def echo(request: Request) -> Answer:
         time.sleep(0.1)
     if request.path == "/big":
         return Answer(200, {}, b"x" * 20_000_000)
+    if is_quick(request):
+        return Answer(200, {}, f"{request.path} in {threading.current_thread().name}".encode())
     text = f"{request.method} {request.path} ".encode() + request.body
     return Answer(200, {"Content-Type": "text/plain"}, text)
+
+
+def is_quick(request: Request) -> bool:
+    return request.path.startswith("/now")
 
 
 class Running:
@@ -47,11 +54,11 @@ class Running:
         self.server = asyncio.run_coroutine_threadsafe(self._start(bound), self._run()).result(10)
 
     def _run(self) -> asyncio.AbstractEventLoop:
-        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        threading.Thread(target=self.loop.run_forever, name="loop", daemon=True).start()
         return self.loop
 
     async def _start(self, bound: socket.socket) -> HttpServer:
-        server = HttpServer(echo, threads=4)
+        server = HttpServer(echo, threads=4, is_quick=is_quick)
         await server.start(bound)
         return server
 
@@ -363,3 +370,20 @@ def test_no_bytes_break_the_server(running: Running, parts: list[bytes]) -> None
     with running.connect() as client:
         client.sendall(GET)
         assert client.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def test_a_quick_answer_is_given_at_once(running: Running) -> None:
+    for _ in range(3):
+        assert exchange(running, b"GET /now HTTP/1.1\r\n\r\n").endswith(b"\r\n\r\n/now in loop")
+
+
+def test_quick_answers_keep_their_place(running: Running) -> None:
+    """One client's many requests are no reason to let all others wait: one of them is answered at once."""
+    paths = ["/now/1", "/slow/2", "/now/3", "/4", "/now/5", "/now/6"]
+    sent = b"".join(f"GET {path} HTTP/1.1\r\n\r\n".encode() for path in paths)
+    answers = [
+        part.partition(b"\r\n\r\n")[2].decode() for part in exchange(running, sent).split(b"HTTP/1.1 ")[1:]
+    ]
+    assert answers[0] == "/now/1 in loop"
+    assert [re.search(r"/[\w/]+", answer)[0] for answer in answers] == paths
+    assert [answer for answer in answers if "in loop" in answer] == answers[:1]

@@ -156,7 +156,16 @@ def test_nesting_has_no_limit() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"a":1,"a":2}', b"[1e999]", b'["\\ud800"]', b"[" * 100_000 + b"]" * 100_000, b'"\xff"']
+    "body",
+    [
+        *(
+            b'{"a":1,"a":2}',
+            b'{"instances":[{"a":1,"a":2}]}',
+            b'{"inputs":{"a":[{"b":1,"b":2}]}}',
+            b"[1e999]",
+        ),
+        *(b'["\\ud800"]', b"[" * 100_000 + b"]" * 100_000, b'"\xff"'),
+    ],
 )
 def test_what_may_read_differently_is_left_to_the_exact_reader(body: bytes) -> None:
     with pytest.raises(NotAlikeError):
