@@ -1,68 +1,50 @@
-"""Write the models that ``bench_convert`` converts, each in a process of its own, for it takes memory.
-
-Run as a program: ``python bench_models.py NAME keras|tf_keras FILE``.
-"""
+"""Makes the SavedModels that ``bench_serving`` serves: ``python bench_models.py DIR NAME``."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-MODELS: dict[str, Callable[[Any], Any]] = {}
+import keras
+import tensorflow as tf
 
 
-def model(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    MODELS[function.__name__] = function
-    return function
+def half_plus_two() -> tuple[Any, list[int]]:
+    half, two = tf.Variable(0.5), tf.Variable(2.0)
+    return (lambda x: x * half + two), [1]
 
 
-@model
-def mlp(k: Any) -> Any:
-    """Some kilobytes: what remains is start-up."""
-    layers = k.layers
-    return k.Sequential([layers.Input((64,)), layers.Dense(64, activation="relu"), layers.Dense(10)])
+def wide() -> tuple[Any, list[int]]:
+    """Make a model that takes as much as ResNet50 and does next to nothing: what is left is the transport."""
+    return (lambda x: tf.reduce_mean(x, [1, 2, 3])), [224, 224, 3]
 
 
-@model
-def resnet50(k: Any) -> Any:
-    """100 MB in 320 variables."""
-    return k.applications.ResNet50(weights=None)
+def mlp() -> tuple[Any, list[int]]:
+    layers = keras.layers
+    model = keras.Sequential(
+        [keras.Input((784,)), *(layers.Dense(512, "relu") for _ in range(2)), layers.Dense(10, "softmax")]
+    )
+    return (lambda x: model(x, training=False)), [784]
 
 
-@model
-def transformer(k: Any) -> Any:
-    """1 GB in 325 variables: 20 blocks of attention and feed-forward layers, 16 variables each."""
-    layers, width = k.layers, 1024
-    given = layers.Input((32,), dtype="int32", name="tokens")
-    x = layers.Embedding(8192, width)(given)
-    x = layers.LayerNormalization()(x)
-    for _ in range(20):
-        attended = layers.MultiHeadAttention(16, width // 16)(x, x)
-        x = layers.LayerNormalization()(layers.Add()([x, attended]))
-        hidden = layers.Dense(4 * width, activation="gelu")(x)
-        x = layers.LayerNormalization()(layers.Add()([x, layers.Dense(width)(hidden)]))
-    return k.Model(given, layers.Dense(16)(layers.GlobalAveragePooling1D()(x)))
+def resnet50() -> tuple[Any, list[int]]:
+    model = keras.applications.ResNet50(weights=None)
+    return (lambda x: model(x, training=False)), [224, 224, 3]
 
 
-@model
-def layers300(k: Any) -> Any:
-    """1 GB in 300 layers."""
-    return k.Sequential([k.layers.Input((912,)), *(k.layers.Dense(912) for _ in range(300))])
-
-
-@model
-def wide(k: Any) -> Any:
-    """4 GB in four kernels of 1 GB."""
-    return k.Sequential([k.layers.Input((16384,)), *(k.layers.Dense(16384) for _ in range(4))])
-
-
-def main(name: str, library: str, file: str) -> None:
-    import importlib
-
-    built = MODELS[name](importlib.import_module(library))
-    built.save(file)
+def save(name: str, folder: Path) -> None:
+    """Save the model with one input ``x`` and one output ``y``."""
+    makers = {"half_plus_two": half_plus_two, "wide": wide, "mlp": mlp, "resnet50": resnet50}
+    call, shape = makers[name]()
+    module = tf.Module()
+    module.call = tf.function(
+        lambda x: {"y": call(x)}, input_signature=[tf.TensorSpec([None, *shape], tf.float32, "x")]
+    )
+    # What is not tracked is not saved
+    module.kept = module.call.get_concrete_function().graph.variables
+    tf.saved_model.save(module, str(folder), signatures={"serving_default": module.call})
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    save(sys.argv[2], Path(sys.argv[1]) / sys.argv[2] / "1")

@@ -42,7 +42,7 @@ DRAIN_SECONDS = 30.0
 """How long requests under way may take once the server is told to end."""
 
 _GARBAGE_THRESHOLD = 50_000
-"""Objects that a look for garbage in cycles is worth: there is little of it, and large requests are many lists."""
+"""Objects between two looks for cycles of garbage: there are few, and a large request is many lists."""
 
 _PROGRAM = "tensorflow_model_server"
 

@@ -18,7 +18,6 @@ from packager.serving.native.residency import give_back_pages_soon
 from packager.serving.native.tensors import Tensor
 from packager.serving.status import invalid_argument
 
-
 _THIS_THREAD = -1
 """The ``inter_op_thread_pool`` of RunOptions that is no pool at all (``config.proto``)."""
 

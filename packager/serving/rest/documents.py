@@ -1,4 +1,4 @@
-"""Reads request bodies as JSON: fast, by orjson or by Python's own scanner, where RapidJSON would read the same."""
+"""Reads request bodies as JSON: fast, by orjson or Python's own scanner, where RapidJSON reads the same."""
 
 from __future__ import annotations
 
