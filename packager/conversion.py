@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from packager.contract import Contract, Sample, example_calls, write_contract
 from packager.errors import ExportError, ParityError
 from packager.isolation import Limits
-from packager.progress import Report, detail, say
+from packager.progress import Report, detail, say, warn
 from packager.signatures import Declaration
 from packager.values import (
     AS_THE_SOURCE,
@@ -113,9 +113,9 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     import tensorflow as tf
 
     from packager.loading import load_model
-    from packager.savedmodel.export import export, record_samples, writing
+    from packager.savedmodel.export import export, writing
     from packager.savedmodel.given import read_requests
-    from packager.savedmodel.warmup import write_warmup
+    from packager.savedmodel.warmup import check_count, write_warmup
     from packager.signatures.endpoints import Endpoints, unscaled_images
 
     gc.freeze()
@@ -134,6 +134,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         output_names=options.output_names,
     ).all()
     given = () if options.samples is None else read_requests(options.samples, endpoints[0].inputs)
+    check_count(len(endpoints), options.warmup)
     source = _Source(model, endpoints, given, report)
     source.record()
     exported = export(endpoints, request.work, resources=model.resources, report=report)
@@ -153,10 +154,9 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     with writing(request.work):
         write_contract(contract, request.work)
         if options.warmup:
-            played = _recorded(source.samples, endpoints, options) or record_samples(
-                endpoints, batches=options.warmup, report=report
-            )
-            write_warmup(request.work, played, model_name=request.name)
+            played = _to_play(source.samples, endpoints, given, options, report)
+            if played:
+                write_warmup(request.work, played, exported.signatures, model_name=request.name)
     classes = [layer.class_name for layer in request.inspection.layers]
     unscaled = unscaled_images(inputs, request.declaration, classes)
     return ConversionResult(
@@ -168,7 +168,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         parameters=model.parameters,
         parity=parity,
         golden=golden,
-        warnings=(*model.warnings, *exported.warnings, *unscaled),
+        warnings=(*model.warnings, *exported.warnings, *unscaled, *_shipped(options)),
         fallbacks=(*exported.fallbacks, *source.fallbacks),
         peak_memory=_peak_memory(),
     )
@@ -240,13 +240,39 @@ def _compare_golden(
     )
 
 
-def _recorded(
-    samples: Sequence[Sample], endpoints: Sequence[Endpoint], options: ConversionOptions
+def _to_play(
+    samples: Sequence[Sample],
+    endpoints: Sequence[Endpoint],
+    given: Sequence[Sequence[Any]],
+    options: ConversionOptions,
+    report: Report,
 ) -> Sequence[Sample]:
-    """Return the recorded requests of the batch sizes that a server is to play, if there are all of them."""
-    known = {(sample.signature, sample.batch): sample for sample in samples if options.samples is None}
+    """Return what a server is to play: the user's own requests where that was asked for, else random ones."""
+    from packager.savedmodel.export import record_samples
+    from packager.savedmodel.warmup import in_batches
+
+    if options.warmup_samples:
+        requests = in_batches(given[-1], options.warmup)
+        return record_samples(endpoints, requests, report=report)
+    known = {(sample.signature, sample.batch): sample for sample in samples if not given}
     wanted = [(end.key, batch) for end in endpoints for batch in options.warmup]
-    return [known[key] for key in wanted] if known.keys() >= set(wanted) else ()
+    if known.keys() >= set(wanted):
+        return [known[key] for key in wanted]
+    try:
+        return record_samples(endpoints, batches=options.warmup, report=report)
+    except ExportError as error:
+        if not given:
+            raise
+        warn(report, f"no warm-up: {error.message}; --warmup-samples plays yours instead")
+        return ()
+
+
+def _shipped(options: ConversionOptions) -> tuple[str, ...]:
+    """Note where the user's own requests are: whoever has the image can read them."""
+    if options.samples is None:
+        return ()
+    played = " and the warm-up" if options.warmup_samples and options.warmup else ""
+    return (f"the requests of {str(options.samples)!r} ship in the image: they are in the contract{played}",)
 
 
 def _sha256(path: Path) -> str:

@@ -52,6 +52,7 @@ def _outcome(target: PathLike, base: str | None, settings: SmokeSettings, report
                 gpus=settings.gpus,
                 budget=settings.budget,
                 grpc=settings.grpc,
+                compare_warmup=settings.compare_warmup,
                 timeline=timeline,
                 report=report,
             )

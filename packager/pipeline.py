@@ -50,7 +50,7 @@ from packager.values import (
 )
 
 if TYPE_CHECKING:
-    from packager.smoketest import Timeline
+    from packager.smoketest import Running, Timeline
 
 PathLike = str | os.PathLike[str]
 
@@ -102,6 +102,8 @@ def convert(
     check_model_name(name)
     if version is not None:
         check_version(version)
+    if options.warmup_samples and options.samples is None:
+        raise UsageError("--warmup-samples without samples to play", hint="add --samples FILE")
     older = options.compatible_with and resolve(options.compatible_with, report=report)
     report = watch = Stopwatch(report)
     say(report, "inspecting the file")
@@ -225,6 +227,7 @@ def smoke(
     gpus: int | None = None,
     budget: Budget = NO_LIMITS,
     grpc: bool = True,
+    compare_warmup: bool = False,
     timeline: Timeline | None = None,
     report: Report = silent,
 ) -> SmokeReport:
@@ -233,14 +236,15 @@ def smoke(
     ``version`` is the highest one unless given, ``timeout`` seconds bound the wait for it, ``tolerance``
     is absolute and relative. ``memory`` in bytes and ``gpus`` (-1: all) are what a container gets,
     ``budget`` is what the server may cost, ``grpc`` whether to ask over gRPC beside REST, and ``timeline`` is
-    told the phases. A folder is served by the embedded server as a local process. Raises a SmokeError that
-    tells the cause; nothing keeps running.
+    told the phases. ``compare_warmup`` starts the server once more, without its warm-up, to compare the first
+    request. A folder is served by the embedded server as a local process. Raises a SmokeError that tells the
+    cause; nothing keeps running.
     """
-    from packager.smoketest import Timeline, smoke_folder, smoke_image
+    from packager.smoketest import NO_WARMUP, Timeline, smoke_folder, smoke_image, with_warmup_effect
 
     timeline = timeline or Timeline()
     if Path(target).is_dir():
-        return smoke_folder(
+        tested = smoke_folder(
             Path(target),
             version=version,
             timeout=timeout,
@@ -251,23 +255,31 @@ def smoke(
             timeline=timeline,
             report=report,
         )
-    reference = _image_target(os.fspath(target))
-    timeline.begin("engine")
-    with docker_engine() as engine:
-        return smoke_image(
-            engine,
-            reference,
-            version=version,
-            timeout=timeout,
-            tolerance=tolerance,
-            port=port,
-            memory=memory,
-            gpus=gpus,
-            budget=budget,
-            grpc=grpc,
-            timeline=timeline,
-            report=report,
-        )
+    else:
+        reference = _image_target(os.fspath(target))
+        timeline.begin("engine")
+        with docker_engine() as engine:
+            tested = smoke_image(
+                engine,
+                reference,
+                version=version,
+                timeout=timeout,
+                tolerance=tolerance,
+                port=port,
+                memory=memory,
+                gpus=gpus,
+                budget=budget,
+                grpc=grpc,
+                timeline=timeline,
+                report=report,
+            )
+    if not compare_warmup:
+        return tested
+    say(report, "starting the server without its warm-up")
+    with _running(
+        target, version=tested.version, timeout=timeout, port=port, flags=[NO_WARMUP], report=report
+    ) as cold:
+        return with_warmup_effect(tested, cold)
 
 
 @contextlib.contextmanager
@@ -284,22 +296,34 @@ def running(
     Ask ``f"{url}:predict"``. What was started is ended when the block is left. Raises a SmokeError where the
     version does not become AVAILABLE within ``timeout`` seconds.
     """
+    with _running(target, version=version, timeout=timeout, port=port, report=report) as served:
+        yield served.url
+
+
+@contextlib.contextmanager
+def _running(
+    target: PathLike,
+    *,
+    version: int | None,
+    timeout: float,
+    port: int | None,
+    flags: Sequence[str] = (),
+    report: Report,
+) -> Iterator[Running]:
     from packager.smoketest import running_folder, running_image
 
-    if Path(target).is_dir():
-        with running_folder(
-            Path(target), version=version, timeout=timeout, port=port, report=report
-        ) as served:
-            yield served.url
-        return
-    reference = _image_target(os.fspath(target))
-    with (
-        docker_engine() as engine,
-        running_image(
-            engine, reference, version=version, timeout=timeout, port=port, report=report
-        ) as served,
-    ):
-        yield served.url
+    with contextlib.ExitStack() as stack:
+        if Path(target).is_dir():
+            running = running_folder(
+                Path(target), version=version, timeout=timeout, port=port, flags=flags, report=report
+            )
+        else:
+            reference = _image_target(os.fspath(target))
+            engine = stack.enter_context(docker_engine())
+            running = running_image(
+                engine, reference, version=version, timeout=timeout, port=port, flags=flags, report=report
+            )
+        yield stack.enter_context(running)
 
 
 def package(

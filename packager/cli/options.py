@@ -53,7 +53,7 @@ Samples = Annotated[
         "--samples",
         metavar="FILE",
         help="Real requests to record in place of random ones (.npz, arrays by input name): they become part "
-        "of the model.",
+        "of the model, and ship in its image.",
     ),
 ]
 Golden = Annotated[
@@ -104,6 +104,13 @@ VerifyFolder = Annotated[
         "--verify",
         metavar="DIR",
         help="Make nothing: convert again aside, and see that this version folder is the same to the byte.",
+    ),
+]
+WarmupSamples = Annotated[
+    bool,
+    typer.Option(
+        "--warmup-samples",
+        help="Let the server play requests of --samples, which then lie in the image once more.",
     ),
 ]
 CompatibleWith = Annotated[

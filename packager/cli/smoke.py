@@ -32,6 +32,13 @@ def smoke(
         typer.Option("--port", metavar="PORT", help="REST port on 127.0.0.1.", show_default="a free one"),
     ] = None,
     grpc: Annotated[bool, typer.Option("--grpc/--no-grpc", help="Ask over gRPC beside REST.")] = True,
+    compare_warmup: Annotated[
+        bool,
+        typer.Option(
+            "--compare-warmup",
+            help="Start the server once more without its warm-up, and compare the first request.",
+        ),
+    ] = False,
     base: Annotated[
         list[str] | None,
         typer.Option(
@@ -96,6 +103,7 @@ def smoke(
             memory=options.parse_size(memory, "--memory"),
             gpus=options.parse_gpus(gpus),
             grpc=grpc,
+            compare_warmup=compare_warmup,
             budget=Budget(
                 cold_start_s=max_cold_start,
                 latency_ms=options.parse_latencies(max_latency, "--max-latency"),
@@ -176,6 +184,11 @@ def render(report: SmokeReport, console: Console) -> None:
         f"  first answer after {report.cold_start_s:.1f} s; single examples p50 {p50}, p99 {p99}"
         + (f"; memory {memory}" if memory else "")
     )
+    if effect := report.warmup:
+        console.print(
+            f"  first request {effect.first_ms:.1f} ms; without warm-up {effect.first_ms_without:.1f} ms, "
+            f"and AVAILABLE after {effect.ready_s_without:.1f} s"
+        )
     table = Table(box=None, pad_edge=False, padding=(0, 2))
     for column in ("  signature", "form", "batch", "latency", "largest difference"):
         table.add_column(column, justify="left" if column in ("  signature", "form") else "right")

@@ -4,11 +4,14 @@ from packager.smoketest.load import Send, over_grpc, over_rest, put_load, sample
 from packager.smoketest.running import Running, running_folder, running_image
 from packager.smoketest.smoke import smoke_folder, smoke_image
 from packager.smoketest.timeline import Timeline
+from packager.smoketest.warmth import NO_WARMUP, with_warmup_effect
 
 __all__ = [
     "smoke_folder",
     "smoke_image",
     "Timeline",
+    "NO_WARMUP",
+    "with_warmup_effect",
     "running_folder",
     "running_image",
     "Running",

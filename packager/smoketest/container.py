@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -72,13 +72,14 @@ def container_spec(
     gpus: int | None = None,
     network: str | None = None,
     labels: Mapping[str, str] = MappingProxyType({}),
+    flags: Sequence[str] = (),
 ) -> ContainerSpec:
     """Describe a container of ``image`` for one smoke test: it can compute, and do nothing else."""
     from packager.engine import ContainerSpec  # loads the docker SDK, which model folders do without
 
     return ContainerSpec(
         image=image,
-        arguments=(LOAD_ONCE,),
+        arguments=(LOAD_ONCE, *flags),
         ports=(GRPC_PORT, REST_PORT),
         host_ports={} if port is None else {REST_PORT: port},
         tmpfs=("/tmp",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,14 +51,19 @@ def running_image(
     version: int | None = None,
     timeout: float = 120,
     port: int | None = None,
+    flags: Sequence[str] = (),
     report: Report = silent,
 ) -> Iterator[Running]:
     """Run the image in a container and give one version, once that is AVAILABLE.
 
-    Raises what ``smoke_image`` raises before it asks anything. The container is always removed.
+    ``flags`` are further ones of the server. Raises what ``smoke_image`` raises before it asks anything. The
+    container is always removed.
     """
     found = image.find(engine, reference)
-    with engine.container(container_spec(found.id, port=port)) as container, log_attached(container.logs):
+    with (
+        engine.container(container_spec(found.id, port=port, flags=flags)) as container,
+        log_attached(container.logs),
+    ):
         versions = image.versions_in(found, container)
         number = folder.choose(versions, version, target=str(reference))
         contract = image.contract_in(container, versions[number])
@@ -75,6 +80,7 @@ def running_folder(
     version: int | None = None,
     timeout: float = 120,
     port: int | None = None,
+    flags: Sequence[str] = (),
     report: Report = silent,
 ) -> Iterator[Running]:
     """Serve a model folder by the embedded server and give one version, once that is AVAILABLE.
@@ -89,7 +95,7 @@ def running_folder(
             with ExitStack() as stack:
                 try:
                     running = stack.enter_context(
-                        _serving(served, servable, ports.pop(), timeout=timeout, report=report)
+                        _serving(served, servable, ports.pop(), timeout=timeout, flags=flags, report=report)
                     )
                 except PortTakenError:  # another process was quicker
                     if not ports:
@@ -101,11 +107,17 @@ def running_folder(
 
 @contextmanager
 def _serving(
-    served: Path, servable: ServableVersion, rest_port: int, *, timeout: float, report: Report
+    served: Path,
+    servable: ServableVersion,
+    rest_port: int,
+    *,
+    timeout: float,
+    flags: Sequence[str],
+    report: Report,
 ) -> Iterator[Running]:
     grpc_port = free_port(but=rest_port)
     command = server_command(
-        served, rest_port=rest_port, grpc_port=grpc_port, address=LOOPBACK, flags=[LOAD_ONCE]
+        served, rest_port=rest_port, grpc_port=grpc_port, address=LOOPBACK, flags=[LOAD_ONCE, *flags]
     )
     with (
         run_process(command, rest_port=rest_port, grpc_port=grpc_port) as server,

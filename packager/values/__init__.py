@@ -45,6 +45,7 @@ from packager.values.smoke import (
     SmokeOutcome,
     SmokeReport,
     SmokeSettings,
+    WarmupEffect,
     percentile,
 )
 from packager.values.tensors import Shape, TensorSpec
@@ -93,6 +94,7 @@ __all__ = [
     "NO_LIMITS",
     "SmokeReport",
     "SmokeSettings",
+    "WarmupEffect",
     "SmokeOutcome",
     "percentile",
     "Load",

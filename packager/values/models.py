@@ -71,6 +71,8 @@ class ConversionOptions:
     """Real requests to record, instead of random ones."""
     warmup: tuple[int, ...] = (1,)
     """Batch sizes that a server plays before it is ready."""
+    warmup_samples: bool = False
+    """Whether it plays ``samples``, instead of random requests."""
     golden: Path | None = None
     """Inputs with the outputs that are expected of them: other answers are an error."""
     golden_tolerance: float = 1e-5
@@ -79,7 +81,6 @@ class ConversionOptions:
     """Seconds that the conversion may take, by the size of the weights unless given."""
     load_memory: int | None = None
     """Bytes of memory that it may take, by the size of the weights unless given."""
-
     compatible_with: str | None = None
     """A target whose clients must not break: what would break them is refused."""
 

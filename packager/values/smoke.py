@@ -103,6 +103,18 @@ def percentile(values: Iterable[float], percent: float) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarmupEffect:
+    """What the recorded warm-up requests are worth: the same first request, with them played and without."""
+
+    first_ms: float
+    """Latency of the first request to a server that has played them."""
+    first_ms_without: float
+    ready_s: float
+    """Seconds from start to AVAILABLE, in which they were played."""
+    ready_s_without: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SmokeReport:
     """What a running server answered, compared with what the source model answers."""
 
@@ -127,6 +139,8 @@ class SmokeReport:
     examples: tuple[ExampleRequest, ...] = ()
     """One request for each signature."""
     image: ImageFacts | None = None
+    warmup: WarmupEffect | None = None
+    """Where it was asked for."""
 
     @property
     def max_difference(self) -> float:
@@ -169,6 +183,8 @@ class SmokeSettings:
     budget: Budget = NO_LIMITS
     grpc: bool = True
     """Whether to ask over gRPC beside REST."""
+    compare_warmup: bool = False
+    """Whether to start the server once more, without its warm-up, and compare the first request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
