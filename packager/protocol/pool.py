@@ -25,11 +25,12 @@ def _pool() -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()
     for module in _WELL_KNOWN:
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-    pool.AddSerializedFile(_file().SerializeToString())
+    pool.AddSerializedFile(described().SerializeToString())
     return pool
 
 
-def _file() -> FileDescriptorProto:
+def described() -> FileDescriptorProto:
+    """Return all messages as one file, as protobuf describes files."""
     file = FileDescriptorProto(name="tensorflow_serving.proto", package=PACKAGE, syntax="proto3")
     file.dependency.extend(module.DESCRIPTOR.name for module in _WELL_KNOWN)
     messages: dict[str, DescriptorProto] = {}

@@ -11,6 +11,7 @@ from packager.protocol.pool import message
 PREDICTION = "tensorflow.serving.PredictionService"
 MODEL = "tensorflow.serving.ModelService"
 HEALTH = "grpc.health.v1.Health"
+PROFILER = "tensorflow.ProfilerService"
 
 SERVICES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     PREDICTION: {
@@ -25,6 +26,11 @@ SERVICES: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "HandleReloadConfigRequest": ("ReloadConfigRequest", "ReloadConfigResponse"),
     },
     HEALTH: {"Check": ("HealthCheckRequest", "HealthCheckResponse")},
+    PROFILER: {
+        "Profile": ("ProfileRequest", "ProfileResponse"),
+        "Terminate": ("TerminateRequest", "TerminateResponse"),
+        "Monitor": ("MonitorRequest", "MonitorResponse"),
+    },
 }
 """The methods of each service, with the messages that they take and return."""
 

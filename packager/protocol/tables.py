@@ -243,6 +243,38 @@ _HEALTH: dict[str, Fields] = {
     "HealthCheckResponse": {"status": (1, "HealthCheckResponse.ServingStatus")},
 }
 
+_PROFILER: dict[str, Fields] = {
+    "ProfileRequest": {"duration_ms": (1, "uint64"), "session_id": (5, "string")},
+    "ProfileResponse": {"empty_trace": (7, "bool")},
+    "TerminateRequest": {"session_id": (1, "string")},
+    "TerminateResponse": {},
+    "MonitorRequest": {"duration_ms": (1, "uint64")},
+    "MonitorResponse": {"data": (1, "string")},
+}
+
+_REFLECTION: dict[str, Fields] = {
+    "ExtensionRequest": {"containing_type": (1, "string"), "extension_number": (2, "int32")},
+    "ServerReflectionRequest": {
+        "host": (1, "string"),
+        "file_by_filename": (3, "oneof string"),
+        "file_containing_symbol": (4, "oneof string"),
+        "file_containing_extension": (5, "oneof ExtensionRequest"),
+        "all_extension_numbers_of_type": (6, "oneof string"),
+        "list_services": (7, "oneof string"),
+    },
+    "FileDescriptorResponse": {"file_descriptor_proto": (1, "repeated bytes")},
+    "ServiceResponse": {"name": (1, "string")},
+    "ListServiceResponse": {"service": (1, "repeated ServiceResponse")},
+    "ErrorResponse": {"error_code": (1, "int32"), "error_message": (2, "string")},
+    "ServerReflectionResponse": {
+        "valid_host": (1, "string"),
+        "original_request": (2, "ServerReflectionRequest"),
+        "file_descriptor_response": (4, "oneof FileDescriptorResponse"),
+        "list_services_response": (6, "oneof ListServiceResponse"),
+        "error_response": (7, "oneof ErrorResponse"),
+    },
+}
+
 MESSAGES: Mapping[str, Fields] = {
     **_CONFIGURATION,
     **_OF_TENSORFLOW,
@@ -251,6 +283,8 @@ MESSAGES: Mapping[str, Fields] = {
     **_MANAGEMENT,
     **_WARMUP,
     **_HEALTH,
+    **_PROFILER,
+    **_REFLECTION,
 }
 """The fields of each message. One that lies inside another comes after it."""
 

@@ -111,7 +111,12 @@ FLAGS = (
     Flag("grpc_channel_arguments", "", "comma-separated arguments of the gRPC server, name=value"),
     Flag("grpc_max_threads", 4 * (os.cpu_count() or 1), "threads that answer gRPC requests"),
     Flag("enable_grpc_healthcheck_service", False, "serve the standard gRPC health service"),
-    Flag("enable_profiler", True, "serve the profiler service", heeded=False),
+    Flag(
+        "enable_grpc_reflection",
+        True,
+        "tell tools what the gRPC services are (not a flag of upstream)",
+    ),
+    Flag("enable_profiler", True, "serve the profiler service, which refuses to trace here"),
     Flag("enable_serialization_as_tensor_content", False, "answer gRPC predictions with tensor_content"),
     Flag("tensorflow_session_parallelism", 0, "threads of a session; 0 is chosen by TensorFlow", bits=64),
     Flag(

@@ -1,4 +1,4 @@
-"""What can be asked and changed over gRPC about the server: its models, its health."""
+"""What can be asked and changed over gRPC about the server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from packager.serving.log import log
 from packager.serving.models.catalog import Catalog
 from packager.serving.models.config import models_of
 from packager.serving.rpc.specs import spec_of
-from packager.serving.status import StatusError, invalid_argument, not_found
+from packager.serving.status import Code, StatusError, invalid_argument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +48,23 @@ class ModelService:
         return response
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthService:
-    """Whether the server serves, by gRPC's own health protocol."""
+class ProfilerService:
+    """TensorFlow's own service for tracing, which a session behind the C API does not offer."""
 
-    def Check(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
-        """Tell it of the server as a whole; it knows of no part by itself."""
-        if request.service:
-            raise not_found("")
-        response = message("HealthCheckResponse")
-        return response(status=response.SERVING)
+    def Profile(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
+        """Refuse."""
+        raise _no_traces()
+
+    def Terminate(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
+        """Refuse."""
+        raise _no_traces()
+
+    def Monitor(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
+        """Refuse."""
+        raise _no_traces()
+
+
+def _no_traces() -> StatusError:
+    return StatusError(
+        Code.UNIMPLEMENTED, "this server records no traces: profile the model on tensorflow/serving itself"
+    )

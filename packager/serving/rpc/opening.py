@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from packager.protocol.services import HEALTH, MODEL, PREDICTION
+from packager.protocol.services import HEALTH, MODEL, PREDICTION, PROFILER
 from packager.serving.flags import Parsed
 from packager.serving.inference import InferenceOptions
 from packager.serving.models.catalog import Catalog
-from packager.serving.rpc.administration import HealthService, ModelService
+from packager.serving.rpc.administration import ModelService, ProfilerService
+from packager.serving.rpc.health import HealthService
 from packager.serving.rpc.measuring import Measured
 from packager.serving.rpc.prediction import PredictionService
+from packager.serving.rpc.reflection import reflection
 from packager.serving.rpc.server import GrpcOptions, GrpcServer
 
 
@@ -23,8 +25,15 @@ def open_grpc(flags: Parsed, catalog: Catalog, options: InferenceOptions) -> Grp
         PREDICTION: Measured(prediction, options.metrics) if options.metrics else prediction,
         MODEL: ModelService(catalog=catalog),
     }
-    if flags.flag("enable_grpc_healthcheck_service"):
-        services[HEALTH] = HealthService()
+    if flags.flag("enable_profiler"):
+        services[PROFILER] = ProfilerService()
+    health = HealthService() if flags.flag("enable_grpc_healthcheck_service") else None
+    if health:
+        services[HEALTH] = health
+    threads = max(flags.number("grpc_max_threads"), 1)
+    handlers = [health.handlers()] if health else []
+    if flags.flag("enable_grpc_reflection"):
+        handlers += reflection(list(services), streams=max(threads // 4, 1))
     return GrpcServer(
         services,
         GrpcOptions(
@@ -33,6 +42,8 @@ def open_grpc(flags: Parsed, catalog: Catalog, options: InferenceOptions) -> Grp
             socket_path=flags.text("grpc_socket_path"),
             ssl_config_file=flags.text("ssl_config_file"),
             channel_arguments=flags.text("grpc_channel_arguments"),
-            threads=max(flags.number("grpc_max_threads"), 1),
+            threads=threads,
         ),
+        handlers=handlers,
+        before_end=health.end if health else None,
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ MAX_ERROR_BYTES = 1024
 """How much of an error's text clients get (``grpc_status_util.cc``)."""
 
 _LONGEST_TIMEOUT = 3600
+_INT32 = range(-(2**31), 2**31)
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -44,16 +46,25 @@ class GrpcOptions:
 class GrpcServer:
     """Answers requests for services, each an object with a method of the name of each of the protocol's."""
 
-    def __init__(self, services: Mapping[str, object], options: GrpcOptions) -> None:
-        """Open the ports, or raise StatusError."""
+    def __init__(
+        self,
+        services: Mapping[str, object],
+        options: GrpcOptions,
+        *,
+        handlers: Sequence[grpc.GenericRpcHandler] = (),
+        before_end: Callable[[], None] | None = None,
+    ) -> None:
+        """Open the ports, or raise StatusError. ``handlers`` take streams, which services do not."""
+        self._before_end = before_end
         self._server = grpc.server(
             ThreadPoolExecutor(options.threads, thread_name_prefix="grpc"),
-            options=[*_LIMITS, *channel_arguments(options.channel_arguments)],
+            options=[*channel_arguments(options.channel_arguments), *_LIMITS],  # the first one counts
             maximum_concurrent_rpcs=MAX_REQUESTS,
         )
         for name, service in services.items():
-            handlers = grpc.method_handlers_generic_handler(name, dict(_handlers(name, service)))
-            self._server.add_generic_rpc_handlers((handlers,))
+            own = grpc.method_handlers_generic_handler(name, dict(_handlers(name, service)))
+            self._server.add_generic_rpc_handlers((own,))
+        self._server.add_generic_rpc_handlers(tuple(handlers))
         credentials = _credentials(options.ssl_config_file)
         if options.port:
             self._listen(f"{options.address}:{options.port}", credentials)
@@ -67,6 +78,8 @@ class GrpcServer:
 
     def drain(self, seconds: float) -> threading.Event:
         """Take no more requests, and end those under way after so long; the event tells that all are over."""
+        if self._before_end:
+            self._before_end()
         over: threading.Event = self._server.stop(seconds)
         return over
 
@@ -91,7 +104,14 @@ _LIMITS = (
 def channel_arguments(text: str) -> list[tuple[str, int | str]]:
     """Read arguments for gRPC; those that are numbers are passed as numbers."""
     pairs = [part.partition("=") for part in text.split(",") if part]
-    return [(name, int(value) if value.lstrip("-").isdecimal() else value) for name, _, value in pairs]
+    return [(name, _as_number(value)) for name, _, value in pairs]
+
+
+def _as_number(text: str) -> int | str:
+    """Return a number of 32 bits as such, anything else as it is."""
+    if re.fullmatch(r"[+-]?[0-9]{1,10}", text) and int(text) in _INT32:
+        return int(text)
+    return text
 
 
 def _handlers(name: str, service: object) -> Iterable[tuple[str, Any]]:
@@ -140,6 +160,10 @@ def _credentials(ssl_config_file: str) -> Any:
     if not ssl_config_file:
         return None
     config = read_text_message(ssl_config_file, "SSLConfig")
+    if config.client_verify and not config.custom_ca:
+        raise invalid_argument(
+            f"client_verify in '{ssl_config_file}' needs custom_ca: the certificates to verify clients by"
+        )
     return grpc.ssl_server_credentials(
         [(config.server_key.encode(), config.server_cert.encode())],
         root_certificates=config.custom_ca.encode() or None,
