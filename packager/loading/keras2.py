@@ -26,7 +26,6 @@ from packager.loading.model import LoadedModel, resources_of
 from packager.loading.names import with_valid_names
 from packager.loading.olderkeras2 import with_defaults_of_old
 from packager.loading.places import Place
-from packager.loading.state import forget_between_calls
 from packager.loading.theano import compute_as_theano
 from packager.loading.writers import require_backend
 from packager.values import Binding
@@ -115,7 +114,7 @@ def loaded(
         bindings=bindings,
         parameters=model.count_params(),
         loader=name(),
-        warnings=(*warnings, *forget_between_calls(model._flatten_layers())),
+        warnings=warnings,
     )
 
 

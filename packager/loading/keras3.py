@@ -21,7 +21,6 @@ from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.model import LoadedModel, resources_of
 from packager.loading.names import with_valid_names
 from packager.loading.places import Place
-from packager.loading.state import forget_between_calls
 from packager.values import Binding
 
 NO_OBJECTS: Mapping[str, Any] = {}
@@ -86,7 +85,7 @@ def loaded(
         bindings=bindings,
         parameters=model.count_params(),
         loader=name(),
-        warnings=(*warnings, *forget_between_calls(model._flatten_layers())),
+        warnings=warnings,
     )
 
 
