@@ -189,6 +189,21 @@ def test_an_interrupted_build_or_smoke_test_leaves_no_container(
     assert not list(tmp_path.glob("models/m/.*"))
 
 
+def test_two_runs_give_one_digest(
+    packager: Run, h5_models: Callable[[str], SourceModel], tmp_path: Path
+) -> None:
+    digests = set()
+    for folder, seed in (("first", "1"), ("second", "2")):
+        done = packager(
+            *("package", h5_models("keras3_text").path, "--name", "m", "--tag", "m:1", "--output", folder),
+            *("--base", "embedded", "--engine", "none", "--json"),
+            PYTHONHASHSEED=seed,
+        )
+        assert done.code == 0, done.err
+        digests.add(done.json["image"]["digest"])
+    assert len(digests) == 1
+
+
 @pytest.mark.registry
 def test_without_an_engine_the_image_is_a_layout_and_the_answers_are_a_processs(
     packager: Run, h5_models: Callable[[str], SourceModel], registry: Registry, tmp_path: Path
