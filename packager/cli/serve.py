@@ -19,6 +19,9 @@ def serve(
     address: Annotated[
         str, typer.Option("--address", metavar="HOST", help="Address to listen on; 0.0.0.0 is all.")
     ] = "127.0.0.1",
+    ui: Annotated[
+        bool, typer.Option("--ui", help="Show a page at / that tells of the models and asks them.")
+    ] = False,
     flag: Annotated[
         list[str] | None,
         typer.Option("--flag", metavar="--NAME=VALUE", help="A flag of tensorflow_model_server. Repeatable."),
@@ -32,5 +35,6 @@ def serve(
     Example: packager serve models/digits --port 8501
     """
     with screen(as_json=False, quiet=False, verbose=False):
-        status = pipeline.serve(model, port=port, address=address, arguments=flag or ())
+        flags = [*(["--ui"] if ui else []), *(flag or ())]
+        status = pipeline.serve(model, port=port, address=address, arguments=flags)
     raise typer.Exit(status)

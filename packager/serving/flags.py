@@ -69,6 +69,7 @@ FLAGS = (
     Flag("rest_api_num_threads", 4 * (os.cpu_count() or 1), "threads that answer REST requests"),
     Flag("rest_api_timeout_in_ms", 30_000, "time limit of a REST request"),
     Flag("rest_api_enable_cors_support", False, "allow REST requests from any origin"),
+    Flag("ui", False, "show a page at / that tells of the models and asks them (not a flag of upstream)"),
     Flag("model_name", "default", "name of the model, unless --model_config_file is given"),
     Flag("model_base_path", "", "folder of the model's version folders, unless --model_config_file is given"),
     Flag("model_config_file", "", "file with a ModelServerConfig as protobuf text: the models to serve"),

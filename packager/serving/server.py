@@ -32,6 +32,7 @@ from packager.serving.rest.http import HttpServer, Respond
 from packager.serving.rest.measuring import measured
 from packager.serving.sockets import bind
 from packager.serving.status import Code, StatusError, invalid_argument
+from packager.serving.ui.page import with_page
 from packager.serving.warmup import warm_up
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ class _Server:
         respond: Respond = api.answer
         if self._metrics_path and options.metrics:
             respond = measured(respond, options.metrics, self._metrics_path)
+        if self._flags.flag("ui"):
+            respond = with_page(respond, self._catalog)
         threads = max(self._flags.number("rest_api_num_threads"), 1)
         server = HttpServer(respond, threads=threads, is_quick=api.is_quick)
         await server.start(self._rest_socket)

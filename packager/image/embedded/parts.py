@@ -150,7 +150,8 @@ def _server(source: Path) -> Iterator[Entry]:
     yield Entry(path="usr/bin/tf_serving_entrypoint.sh", content=_ENTRYPOINT.encode(), mode=0o755)
     yield from _own_version()
     package = source / "packager"
-    modules = [path for name in SERVER_PACKAGES for path in (package / name).rglob("*.py")]
+    kinds = ("*.py", "*.html", "*.css", "*.js")
+    modules = [p for name in SERVER_PACKAGES for kind in kinds for p in (package / name).rglob(kind)]
     for path in (package / "__init__.py", *modules):
         yield Entry(path=f"{SITE}/{path.relative_to(source).as_posix()}", source=path)
 

@@ -84,6 +84,10 @@ class Catalog:
         with self._keeper.use(spec.name, version) as servable:
             yield servable
 
+    def names(self) -> list[str]:
+        """Return the names of all models, loaded or not."""
+        return sorted(self._models)
+
     def statuses(self, name: str, version: int | None = None) -> list[VersionStatus]:
         """Return the state of one version, or of all that the model ever had; raise StatusError if none."""
         statuses = self._keeper.statuses(name)
