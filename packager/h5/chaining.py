@@ -16,6 +16,7 @@ from packager.h5.spec import OPEN
 from packager.values import Inspection, WeightDataset
 
 _CONVOLUTIONS = {3: "Conv1D", 4: "Conv2D", 5: "Conv3D"}
+_MOST_DATASETS = 1000
 _MOST_ORDERS = 40_320
 """Orders of layers to try where that of the file does not chain: those of eight."""
 
@@ -61,6 +62,8 @@ class Suggestion:
 def suggest_spec(inspection: Inspection) -> str | None:
     """Write an architecture to start from, ``None`` where the shapes of the datasets do not chain."""
     datasets = [w for layer in inspection.layers for w in layer.weights if math.prod(w.shape) > 0]
+    if len(datasets) > _MOST_DATASETS:
+        return None
     suggestion = _suggest([w for w in datasets if w.dtype.startswith(("float", "bfloat", "int", "uint"))])
     return None if suggestion is None else _text(suggestion)
 
