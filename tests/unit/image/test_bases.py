@@ -33,7 +33,8 @@ class Source:
             raise BaseUnavailableError(f"the base image '{reference}' cannot be had")
         return f"{kind} {reference}"
 
-    def embedded(self) -> str:
+    def embedded(self, origin: str) -> str:
+        assert origin == "host"
         return "embedded"
 
 
