@@ -135,7 +135,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     ).all()
     given = () if options.samples is None else read_requests(options.samples, endpoints[0].inputs)
     check_count(len(endpoints), options.warmup)
-    source = _Source(model, endpoints, given, report)
+    source = _Source(model, endpoints, given, request.inspection.path.stat().st_size, report)
     source.record()
     exported = export(endpoints, request.work, resources=model.resources, report=report)
     parity = source.compare(request.work)
@@ -174,6 +174,10 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     )
 
 
+_READ_OFTEN = 1 << 30
+"""Bytes of a file from which fewer requests are recorded: for each of them, its weights are read again."""
+
+
 class _Source:
     """The source model, asked while its weights are read from the file as layers need them.
 
@@ -181,8 +185,11 @@ class _Source:
     its weights are in the file. So before anything is called a failure, they are held in memory.
     """
 
-    def __init__(self, model: LoadedModel, endpoints: Sequence[Endpoint], given: Any, report: Report) -> None:
+    def __init__(
+        self, model: LoadedModel, endpoints: Sequence[Endpoint], given: Any, size: int, report: Report
+    ) -> None:
         self._model, self._endpoints, self._given, self._report = model, endpoints, given, report
+        self._batches = (1, 2, 3) if size < _READ_OFTEN else (1, 2)
         self.samples: tuple[Sample, ...] = ()
         self.fallbacks: list[str] = []
 
@@ -206,7 +213,9 @@ class _Source:
     def _record(self) -> None:
         from packager.savedmodel.export import record_samples
 
-        self.samples = record_samples(self._endpoints, self._given, report=self._report)
+        self.samples = record_samples(
+            self._endpoints, self._given, batches=self._batches, report=self._report
+        )
 
     def _compare(self, folder: Path) -> float:
         from packager.savedmodel.export import measure_parity

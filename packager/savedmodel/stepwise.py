@@ -53,12 +53,29 @@ class _Restored:
         )[0]
 
 
+@dataclass(frozen=True, slots=True)
+class _Each:
+    """One value for each of several requests that are answered at once, so that a weight is read once."""
+
+    values: list[Any]
+
+
+def _split(inputs: Values) -> list[list[Any]]:
+    """Return the inputs of each request, ``[inputs]`` where they are the same for all."""
+    count = next((len(value.values) for value in inputs if isinstance(value, _Each)), 1)
+    return [[v.values[i] if isinstance(v, _Each) else v for v in inputs] for i in range(count)]
+
+
+def _joined(answers: list[Values]) -> Values:
+    return answers[0] if len(answers) == 1 else [_Each(list(values)) for values in zip(*answers, strict=True)]
+
+
 def _read(value: Any) -> Any:
     return value.read() if isinstance(value, _Restored) else value
 
 
 class StepwiseModel:
-    """The signatures of a SavedModel; each call reads the weights anew."""
+    """The signatures of a SavedModel; each call reads the weights anew, once for all its requests."""
 
     def __init__(self, folder: Path) -> None:
         """Read the graphs and restore the variables. Raises UnsupportedGraphError."""
@@ -73,13 +90,17 @@ class StepwiseModel:
         self._kept: dict[str, Any] = {}  # handles, of variables and of tables
         self._restore(str(folder / "variables" / "variables"))
 
-    def ask(self, key: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer a request to the signature ``key``."""
+    def ask(self, key: str, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Answer requests to the signature ``key``."""
         signature = self._meta.signature_def[key]
-        feeds = {signature.inputs[name].name: value for name, value in inputs.items()}
+        feeds = {
+            signature.inputs[name].name: _Each([request[name] for request in requests])
+            for name in requests[0]
+        }
         names = list(signature.outputs)
         fetches = [self._graph.get_tensor_by_name(signature.outputs[name].name) for name in names]
-        return dict(zip(names, map(_read, self._run(fetches, feeds)), strict=True))
+        answers = _split([*self._run(fetches, feeds), _Each(list(requests))])
+        return [dict(zip(names, map(_read, values), strict=False)) for values in answers]
 
     def _restore(self, prefix: str) -> None:
         saver, definitions = self._meta.saver_def, self._meta.signature_def
@@ -116,10 +137,13 @@ class StepwiseModel:
         if op.type in ("VarHandleOp", "HashTableV2", "MutableHashTableV2"):
             return [self._kept.setdefault(op.outputs[0].name, self._resource(op))]
         if (special := _SPECIAL.get(op.type)) is not None:
-            return special(self, op, inputs)
+            if op.type in _FOR_ALL_AT_ONCE:
+                return special(self, op, inputs)
+            return _joined([special(self, op, values) for values in _split(inputs)])
         if any(isinstance(value, _Handle) for value in inputs):
             raise UnsupportedGraphError(f"{op.type} takes a variable")
-        return _kernel(op, [_read(value) for value in inputs])
+        values = [_read(value) for value in inputs]
+        return _joined([_kernel(op, of_one) for of_one in _split(values)])
 
     def _resource(self, op: Any) -> Any:
         return _Handle() if op.type == "VarHandleOp" else _kernel(op, [])[0]
@@ -237,5 +261,6 @@ _SPECIAL: dict[str, Callable[[StepwiseModel, Any, Any], Values]] = {
     "If": StepwiseModel._if,
     "StatelessIf": StepwiseModel._if,
 }
+_FOR_ALL_AT_ONCE = {"Identity", "PartitionedCall", "StatefulPartitionedCall", "ReadVariableOp", "RestoreV2"}
 _EFFECTS = {"AssignVariableOp", "LookupTableImportV2", "InitializeTableV2", "StatefulPartitionedCall"}
 """What a function may do beside giving its outputs."""
