@@ -68,7 +68,7 @@ def read_document(path: Path) -> dict[str, Any]:
         raise UsageError(
             f"cannot read {os.fspath(path)!r}: {error.strerror}", hint="check the path"
         ) from error
-    except ValueError as error:  # of TOML or UTF-8
+    except (ValueError, RecursionError) as error:  # of TOML or UTF-8, or nested without end
         raise UsageError(
             f"{os.fspath(path)!r} is not TOML: {error}", hint="quote names: they hold '/'"
         ) from error

@@ -109,6 +109,14 @@ def test_a_suggestion_is_a_spec_whose_questions_have_to_be_answered(tmp_path: Pa
     }
 
 
+@pytest.mark.parametrize("text", ["input = " + "[" * 50_000, "input = [1]\n\xff", "a = 1979-05-27", ""])
+def test_what_is_no_spec(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "layers.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UsageError, match=r"layers\.toml"):
+        read_spec(path)
+
+
 def test_layers_inside_layers_and_names(tmp_path: Path) -> None:
     path = tmp_path / "layers.toml"
     path.write_text(
