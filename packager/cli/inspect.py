@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,6 +139,23 @@ def render(inspection: Inspection, console: Console) -> None:
     for finding in inspection.findings:
         mark = f"[{COLOURS[finding.severity]}]{finding.severity.value:<7}[/]"
         console.print(f"  {mark} {finding.rule}  {escape(finding.path)}: {escape(finding.message)}")
+    console.print(f"  next        {escape(_next_step(inspection))}")
+
+
+def _next_step(inspection: Inspection) -> str:
+    """Return what to type to convert the file."""
+    from packager.h5 import lambda_hint
+
+    file = shlex.quote(str(inspection.path))
+    convert = f"packager convert {file} --name NAME"
+    if errors := inspection.errors:
+        answer = lambda_hint(errors)
+        return f"{convert} {answer}" if answer else "none: the file is refused for its errors"
+    if inspection.kind is FileKind.RAW:
+        return f"packager map {file}"
+    if inspection.kind is not FileKind.FULL_MODEL:
+        return f"{convert} --architecture model.json"
+    return f"{convert} --custom-objects file.py" if inspection.custom_classes else convert
 
 
 def _render_layers(layers: tuple[LayerSummary, ...], console: Console) -> None:

@@ -10,6 +10,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from packager.cli import app
@@ -182,6 +184,23 @@ def test_json_is_all_there_is_on_stdout(small_h5: Path) -> None:
     assert document["kind"] == "full-model"
     assert document["parameters"] == 10
     assert document["keras_generation"] == 2
+
+
+def test_what_to_type_next_is_told(small_h5: Path, lambda_h5: Path, weights_h5: Path, tmp_path: Path) -> None:
+    raw, unsafe = tmp_path / "a raw file.h5", tmp_path / "unsafe.h5"
+    with h5py.File(raw, "w") as file:
+        file["w"] = np.ones((3, 2))
+    with h5py.File(unsafe, "w") as file:
+        file["w"] = h5py.SoftLink("/")
+    steps = {
+        small_h5: f"packager convert {small_h5} --name NAME",
+        lambda_h5: f"packager convert {lambda_h5} --name NAME --lambda lambda_1=module:function",
+        weights_h5: f"packager convert {weights_h5} --name NAME --architecture model.json",
+        raw: f"packager map '{raw}'",
+        unsafe: "none: the file is refused for its errors",
+    }
+    for path, step in steps.items():
+        assert packager("inspect", path).stdout.splitlines()[-1] == f"  next        {step}"
 
 
 def test_the_version_is_told() -> None:
