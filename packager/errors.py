@@ -24,8 +24,11 @@
     │   ├── ServerStartError             31   the server or its container did not start, or died
     │   ├── NotReadyError                32   the version did not become AVAILABLE in time
     │   ├── ServableLoadError            33   the server could not load the version
-    │   ├── RequestError                 34   a signature is missing, or a request was answered amiss
-    │   ├── WrongAnswerError             35   an answer differs from the source model's, or is NaN
+    │   │   └── MissingOpError           60   the server lacks an op of the model's graph
+    │   ├── RequestError                 34   a request was answered amiss
+    │   │   └── OtherSignatureError      61   a signature is missing, or another than was promised
+    │   ├── WrongAnswerError             35   an answer differs from the source model's
+    │   │   └── NotANumberError          62   an answer is NaN where the source model's is a number
     │   ├── PortTakenError               36   the port is in use
     │   ├── OutOfMemoryError             37   the server ran out of memory
     │   ├── BudgetError                  38   right, but slower or larger than was allowed
@@ -191,21 +194,39 @@ class NotReadyError(SmokeError):
 
 
 class ServableLoadError(SmokeError):
-    """The server reported that it cannot load the wanted version, as where it lacks an op."""
+    """The server reported that it cannot load the wanted version."""
 
     exit_code = 33
 
 
+class MissingOpError(ServableLoadError):
+    """The server cannot load the wanted version because it lacks an op, or lacks it for its processor."""
+
+    exit_code = 60
+
+
 class RequestError(SmokeError):
-    """A signature is missing or another, a valid request was refused or dropped, or an invalid one taken."""
+    """A valid request was refused or dropped, or an invalid one taken."""
 
     exit_code = 34
 
 
+class OtherSignatureError(RequestError):
+    """A signature is missing, or another than the contract promises."""
+
+    exit_code = 61
+
+
 class WrongAnswerError(SmokeError):
-    """The server's answer differs from what the source model answers, or is not a number."""
+    """The server's answer differs from what the source model answers."""
 
     exit_code = 35
+
+
+class NotANumberError(WrongAnswerError):
+    """The server's answer is not a number where the source model's is one."""
+
+    exit_code = 62
 
 
 class PortTakenError(SmokeError):

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from packager.errors import WrongAnswerError
+from packager.errors import NotANumberError, WrongAnswerError
 
 _OTHER_MODEL = (
     "the server holds another model than was recorded, or other weights: build it again, "
@@ -72,7 +72,8 @@ def _compare_floats(output: str, recorded: Array, cells: Array, tolerance: float
     wrong = ~(same | close)
     if wrong.any():
         worst = np.unravel_index(int(np.argmax(np.where(wrong, distance, -1.0))), distance.shape)
-        raise WrongAnswerError(
+        kind = NotANumberError if np.isnan(answered[worst]) else WrongAnswerError
+        raise kind(
             f"{_difference(output, worst, answered[worst], recorded[worst])}; the largest difference is "
             f"{distance[worst]:.3g}, {wrong.sum()} of {wrong.size} values are off by more than {tolerance:g}",
             hint=_numeric_hint(distance[wrong], recorded[wrong]),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from packager.errors import (
+    MissingOpError,
     OutOfMemoryError,
     PortTakenError,
     RequestError,
@@ -28,6 +29,8 @@ _LOAD_FAILED = re.compile(
     re.IGNORECASE,
 )
 _PORT_TAKEN = re.compile(r"address already in use|port is already allocated", re.IGNORECASE)
+
+_OP_MISSING = re.compile(r"Op type not registered|No OpKernel was registered")
 
 _CONVERT = "packager convert FILE --name NAME --force"
 _DAMAGED = f"the version folder is incomplete or damaged: {_CONVERT}"
@@ -70,7 +73,8 @@ def load_failure(log: str) -> str | None:
 
 def cannot_load(reason: str, *, model: str, version: int) -> ServableLoadError:
     """Describe a version that the server refuses to load."""
-    return ServableLoadError(
+    kind = MissingOpError if _OP_MISSING.search(reason) else ServableLoadError
+    return kind(
         f"the server cannot load version {version} of {model!r}: {reason}", hint=_hint(reason) or _DAMAGED
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from packager.contract import Contract, Sample
-from packager.errors import RequestError
+from packager.errors import OtherSignatureError, RequestError
 from packager.smoketest.diagnosis import OTHER_MODEL
 from packager.values import Signature, TensorSpec
 
@@ -36,7 +36,7 @@ def check_signatures(metadata: Any, contract: Contract) -> None:
         raise RequestError(f"the model's metadata cannot be read: {error!r}") from error
     for key in _promised_keys(contract):
         if key not in served:
-            raise RequestError(
+            raise OtherSignatureError(
                 f"the server has no signature {key!r}: it has {_listed(served)}", hint=OTHER_MODEL
             )
     for sample in contract.samples:
@@ -62,7 +62,7 @@ def _check_specs(signature: Signature, side: str, promised: Iterable[TensorSpec]
         _check_name(signature.key, side, spec.name, served)
         found = served[spec.name]
         if found is not None and found != spec:
-            raise RequestError(
+            raise OtherSignatureError(
                 f"{side} of {signature.key!r} differs: the server has {found}, the contract says {spec}",
                 hint=OTHER_MODEL,
             )
@@ -70,7 +70,7 @@ def _check_specs(signature: Signature, side: str, promised: Iterable[TensorSpec]
 
 def _check_name(signature: str, side: str, name: str, served: Tensors) -> None:
     if name not in served:
-        raise RequestError(
+        raise OtherSignatureError(
             f"signature {signature!r} has no {side} {name!r}: the server has {_listed(served)}",
             hint=OTHER_MODEL,
         )

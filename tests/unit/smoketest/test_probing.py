@@ -177,9 +177,9 @@ def crashes_at_sigterm(_: StandIn, seen: Seen) -> None:
 @pytest.mark.parametrize(
     ("spoil", "phase", "code", "told"),
     [
-        (no_signature, "metadata", 34, "the server has no signature 'serving_default': it has none"),
-        (other_input, "metadata", 34, "signature 'serving_default' has no input 'x': the server has 'z'"),
-        (other_shape, "metadata", 34, "the server has x: float32[?, 3], the contract says x: float32[?, 2]"),
+        (no_signature, "metadata", 61, "the server has no signature 'serving_default': it has none"),
+        (other_input, "metadata", 61, "signature 'serving_default' has no input 'x': the server has 'z'"),
+        (other_shape, "metadata", 61, "the server has x: float32[?, 3], the contract says x: float32[?, 2]"),
         (no_metadata, "metadata", 34, "the model's metadata cannot be read"),
         (takes_nonsense, "refusals", 34, "a body that is no JSON is answered with HTTP 200"),
         (breaks_at_nonsense, "refusals", 34, "HTTP 500, where clients count on 4xx"),
