@@ -74,10 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as name:
         folder = Path(name)
-        in_parallel(inspect_slices(given, tallies["inspect"]), given.inspect)
+        run_all(inspecting(given, tallies["inspect"]))
         seeds = write_seeds(folder, given.corpus)
         numbers = iter(range(given.first, given.first + given.convert))
-        in_parallel(converting(given, folder, seeds, numbers, tallies["convert"]), given.convert)
+        run_all(converting(given, folder, seeds, numbers, tallies["convert"]))
     for verb, tally in tallies.items():
         counts = ", ".join(f"{count} {outcome}" for outcome, count in tally.outcomes.most_common())
         print(f"{verb}: {sum(tally.outcomes.values())} files: {counts or 'none'}")
@@ -87,10 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failures else 0
 
 
-def in_parallel(jobs: Sequence[threading.Thread], wanted: int) -> None:
-    for job in jobs if wanted else ():
+def run_all(jobs: Sequence[threading.Thread]) -> None:
+    for job in jobs:
         job.start()
-    for job in jobs if wanted else ():
+    for job in jobs:
         job.join()
 
 
@@ -118,7 +118,7 @@ def keep(given: argparse.Namespace, path: Path, verb: str, number: int) -> Path:
 # Inspecting: workers that inspect one file after the other, and say so line by line.
 
 
-def inspect_slices(given: argparse.Namespace, tally: Tally) -> list[threading.Thread]:
+def inspecting(given: argparse.Namespace, tally: Tally) -> list[threading.Thread]:
     step = -(-given.inspect // WORKERS) if given.inspect else 0
     first, end = given.first, given.first + given.inspect
     slices = [(start, min(start + step, end)) for start in range(first, end, step or 1)]
