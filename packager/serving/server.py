@@ -65,7 +65,6 @@ def main(arguments: Sequence[str]) -> int:
         print(f"unknown argument: {flags.unknown[0]}\n{usage(_PROGRAM)}", end="", flush=True)
     log_to_stderr()
     _warn_of_unheeded(flags)
-    gc.set_threshold(_GARBAGE_THRESHOLD)
     try:
         return _run(_Server(flags))
     except StatusError as error:
@@ -109,6 +108,7 @@ class _Server:
         if told_to_end.done():
             return 0
         loading.result()
+        gc.set_threshold(_GARBAGE_THRESHOLD)  # starting leaves many cycles, to be found as ever
         grpc = self._open_grpc()
         rest = await self._open_rest()
         self._watch_config()

@@ -27,10 +27,13 @@ _soon = threading.Lock()
 
 
 def give_back_pages() -> None:
-    """Unmap the unwritten pages of libraries, where the system has such a call: on Linux."""
+    """Unmap unwritten pages of libraries, and what was freed, where the system has such calls: on Linux."""
     if not _MAPS.exists():
         return
-    madvise = ctypes.CDLL(None).madvise
+    system = ctypes.CDLL(None)
+    if hasattr(system, "malloc_trim"):  # of glibc
+        system.malloc_trim(0)
+    madvise = system.madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     for start, end in _unwritten_mappings():
         madvise(start, end - start, _MADV_DONTNEED)

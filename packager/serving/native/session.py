@@ -118,6 +118,7 @@ class Session:
             with Status() as status:
                 api.TF_DeleteSession(self._handle, status)
             api.TF_DeleteGraph(self._graph)
+            give_back_pages_soon()
 
 
 @contextmanager

@@ -153,6 +153,7 @@ class _Connection(asyncio.Protocol):
         self._waiting.clear()
         self._drop_request()
         self._server.forget(self)
+        del self._parser  # which refers back to this: a connection is no cycle that waits to be found
 
     def data_received(self, data: bytes) -> None:
         if self._closed or self._refusal:
