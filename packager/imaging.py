@@ -14,7 +14,9 @@ from packager.progress import Report, silent
 from packager.values import (
     AS_DOCKER_DOES,
     SERVER_DEFAULTS,
+    BasePart,
     BuiltImage,
+    EmbeddedBase,
     ImageReference,
     Origin,
     PushedImage,
@@ -84,6 +86,34 @@ def build(
         return image
 
 
+def base(*, origin: str = "host", engine: str = "none", report: Report = silent) -> EmbeddedBase:
+    """Make the embedded base, or find it made, and tell what its bytes are spent on.
+
+    ``origin`` is where system and Python come from: this machine (``host``), or packages (``debian``). With
+    ``engine`` (docker or auto) it is loaded there. Raises BaseUnavailableError.
+    """
+    from packager import labels
+    from packager.image import embedded_runtime
+
+    if origin not in ("host", "debian"):
+        raise UsageError(f"invalid --from {origin!r}", hint="--from host, or --from debian")
+    runtime = embedded_runtime(origin=origin, report=report)
+    with chosen_engine(engine) as container_engine:
+        if container_engine is not None:
+            runtime.ensure_loaded(container_engine, report=report)
+    told = runtime.image.config["config"]["Labels"]
+    return EmbeddedBase(
+        reference=runtime.reference,
+        image_id=runtime.image.id,
+        platform=runtime.image.platform,
+        tensorflow=runtime.tensorflow,
+        parts=tuple(BasePart(name=name, size=size) for name, size in runtime.sizes),
+        size=runtime.image.size,
+        packages=tuple(told[labels.PACKAGES].split()),
+        in_engine=container_engine is not None,
+    )
+
+
 def verify_build(
     model: PathLike | Mapping[str, PathLike],
     reference: str,
@@ -100,7 +130,7 @@ def verify_build(
     It is looked for in the engine, then in its registry. Raises DigestMismatchError, which tells what
     differs.
     """
-    from packager.image import checkout_of, rebuild_on_paper, verify_image
+    from packager.image import rebuild_on_paper, verify_image
 
     parsed = ImageReference.parse(reference)
     servables = _all_servables(model, versions)
@@ -112,7 +142,6 @@ def verify_build(
             base=base,
             engine=container_engine,
             access=access,
-            checkout=checkout_of(servables[0].path),
             report=report,
         )
         verify_image(image, parsed, engine=container_engine, access=access.about([parsed]), report=report)

@@ -22,6 +22,7 @@ from packager.errors import (
     UsageError,
     WeightsOnlyError,
 )
+from packager.imaging import base as base
 from packager.imaging import build as build
 from packager.imaging import chosen_engine, docker_engine, parse_references, push_tested, servables_in
 from packager.imaging import push as push

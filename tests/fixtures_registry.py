@@ -139,12 +139,21 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 
 
 @contextmanager
-def running_registry(storage: Path, folder: Path) -> Iterator[str]:
-    """Run a registry that is open to everybody and keeps its blobs in ``storage``; give its address."""
+def running_registry(
+    storage: Path, folder: Path, *, host: str = "127.0.0.1", tls: tuple[Path, Path] | None = None
+) -> Iterator[str]:
+    """Run a registry that is open to everybody and keeps its blobs in ``storage``; give its address.
+
+    ``tls`` are its key and its certificate, where it is to encrypt.
+    """
     folder.mkdir()
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"{host}:{_free_port()}"
     config = folder / "config.yml"
-    config.write_text(_CONFIG.format(root=storage, address=address, passwords="").partition("auth:")[0])
+    text = _CONFIG.format(root=storage, address=address, passwords="").partition("auth:")[0]
+    if tls:
+        encrypted = f'addr: "{address}", tls: {{key: "{tls[0]}", certificate: "{tls[1]}"}}'
+        text = text.replace(f'addr: "{address}"', encrypted)
+    config.write_text(text)
     with subprocess.Popen(["docker-registry", "serve", str(config)], stderr=subprocess.DEVNULL) as process:
         try:
             _wait_for(address, process)
@@ -157,8 +166,8 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            requests.get(f"http://{address}/v2/", timeout=1)
-        except requests.ConnectionError:
+            socket.create_connection((address.split(":")[0], int(address.split(":")[1])), timeout=1).close()
+        except OSError:
             time.sleep(0.1)
         else:
             return

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from packager.cli.audit import audit
+from packager.cli.base import base
 from packager.cli.bench import bench
 from packager.cli.build import build
 from packager.cli.client import client
@@ -44,6 +45,7 @@ for verb in (
     client,
     audit,
     serve,
+    base,
     doctor,
 ):
     app.command()(verb)

@@ -128,7 +128,6 @@ def rebuild_on_paper(
     engine: Engine | None,
     access: RegistryAccess = AS_DOCKER_DOES,
     tensorflow_version: str | None = None,
-    checkout: Checkout | None = None,
     report: Report = silent,
 ) -> Image:
     """Return the image that ``build_image`` would make of the same inputs, with the model's layers alone.
@@ -141,7 +140,7 @@ def rebuild_on_paper(
         serving=serving,
         access=access,
         tensorflow=tensorflow_version,
-        checkout=checkout,
+        checkout=None,
         report=report,
     )
     found: EngineBase | LayeredBase

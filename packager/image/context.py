@@ -23,7 +23,7 @@ WEIGHTS = ".weights"
 _BASE = MODEL_BASE_PATH.lstrip("/")
 _DATA = "/variables/variables.data-"
 _WORTH_A_LAYER = 1 << 20
-_MOST_LAYERS = 64
+_MOST_LAYERS = 96
 """Of weights: engines take 127 layers in all. The smaller ones share the last layer."""
 
 

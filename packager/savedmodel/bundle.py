@@ -2,7 +2,9 @@
 
 The format is that of tensorflow/core/util/tensor_bundle: the bytes of the tensors one after the other, and
 a table that tells of each its type, shape, place and checksum. TensorFlow's own writer takes tensors that
-are whole in memory; the bytes it writes are these.
+are whole in memory; the bytes it writes are these, up to the size of a shard. A checkpoint that is bigger
+has several data files, so that a model of which some variables changed keeps the files of the others: each
+is a layer of its own in an image.
 """
 
 from __future__ import annotations
@@ -22,18 +24,23 @@ STRING = 7
 
 Buffer = bytes | bytearray | memoryview
 
-_HEADER = b"\x08\x01\x1a\x02\x08\x01"  # BundleHeaderProto: one shard, little-endian, version 1
+SHARD = 64 << 20
+"""Bytes after which the next tensor begins another data file."""
+
+_HEADER = b"\x1a\x02\x08\x01"  # of a BundleHeaderProto, after its number of shards: little-endian, version 1
 
 
 class BundleWriter:
     """Writes tensors in the order in which they come; use it as a context, which completes the files."""
 
-    def __init__(self, prefix: Path) -> None:
-        """Begin ``<prefix>.index`` and ``<prefix>.data-00000-of-00001``."""
-        self._index = prefix.with_name(f"{prefix.name}.index")
-        self._data = prefix.with_name(f"{prefix.name}.data-00000-of-00001").open("wb", buffering=0)
+    def __init__(self, prefix: Path, *, shard: int = SHARD) -> None:
+        """Begin ``<prefix>.index`` and ``<prefix>.data-00000-of-00001``, or more data files."""
+        self._prefix = prefix
+        self._limit = shard
+        self._shards = [self._unnamed(0)]
+        self._data = self._shards[0].open("wb", buffering=0)
         self._offset = 0
-        self._entries: dict[bytes, bytes] = {b"": _HEADER}
+        self._entries: dict[bytes, bytes] = {}
 
     def __enter__(self) -> BundleWriter:
         return self
@@ -41,13 +48,17 @@ class BundleWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._data:
-            if kind is None:
-                self._index.write_bytes(table_bytes(sorted(self._entries.items())))
+        self._data.close()
+        if kind is not None:
+            return
+        for number, path in enumerate(self._shards):
+            path.rename(self._beside(f"data-{number:05}-of-{len(self._shards):05}"))
+        header = {b"": _number(1, len(self._shards)) + _HEADER}
+        self._beside("index").write_bytes(table_bytes(sorted((header | self._entries).items())))
 
     def add(self, key: str, *, dtype: int, shape: Sequence[int], blocks: Iterable[Buffer]) -> None:
         """Write a tensor of numbers, whose bytes are ``blocks``; ``dtype`` is TensorFlow's number of it."""
-        begin, crc = self._offset, 0
+        begin, crc = self._begin(), 0
         for block in blocks:
             crc = google_crc32c.extend(crc, np.frombuffer(block, np.uint8))  # it takes no memoryview
             self._write(block)
@@ -55,7 +66,7 @@ class BundleWriter:
 
     def add_strings(self, key: str, shape: Sequence[int], values: Sequence[bytes]) -> None:
         """Write a tensor of text: the lengths, a checksum of theirs, then the values."""
-        begin, crc = self._offset, 0
+        begin, crc = self._begin(), 0
         for value in values:  # the checksum is of lengths as they are in memory, not as they are written
             crc = google_crc32c.extend(crc, struct.pack("<I" if len(value) < 2**32 else "<Q", len(value)))
         checksum = struct.pack("<I", masked(crc))
@@ -65,6 +76,21 @@ class BundleWriter:
             crc = google_crc32c.extend(crc, value)
             self._write(value)
         self._enter(key, STRING, shape, begin, crc)
+
+    def _begin(self) -> int:
+        """Return where the next tensor goes, in another data file once this one is full."""
+        if self._offset >= self._limit:
+            self._data.close()
+            self._shards.append(self._unnamed(len(self._shards)))
+            self._data = self._shards[-1].open("wb", buffering=0)
+            self._offset = 0
+        return self._offset
+
+    def _unnamed(self, number: int) -> Path:
+        return self._beside(f"data-{number:05}")  # how many there will be is known at the end
+
+    def _beside(self, ending: str) -> Path:
+        return self._prefix.with_name(f"{self._prefix.name}.{ending}")
 
     def _write(self, block: Buffer) -> None:
         rest = memoryview(block).cast("B")
@@ -76,16 +102,19 @@ class BundleWriter:
         name = key.encode()
         if name in self._entries:
             raise ValueError(f"two tensors of the name {key!r}")
-        self._entries[name] = _entry(dtype, shape, begin, self._offset - begin, masked(crc))
+        self._entries[name] = _entry(
+            dtype, shape, len(self._shards) - 1, begin, self._offset - begin, masked(crc)
+        )
 
 
-def _entry(dtype: int, shape: Sequence[int], offset: int, size: int, crc: int) -> bytes:
+def _entry(dtype: int, shape: Sequence[int], shard: int, offset: int, size: int, crc: int) -> bytes:
     """Serialise a BundleEntryProto (tensorflow/core/protobuf/tensor_bundle.proto)."""
     sizes = (_number(1, length) for length in shape)
     dimensions = b"".join(b"\x12" + varint(len(size)) + size for size in sizes)
     return (
         _number(1, dtype)
         + (b"\x12" + varint(len(dimensions)) + dimensions)
+        + _number(3, shard)
         + _number(4, offset)
         + _number(5, size)
         + (b"\x35" + struct.pack("<I", crc) if crc else b"")

@@ -17,7 +17,14 @@ from packager.values.files import (
     WeightDataset,
     lambda_name,
 )
-from packager.values.images import BuiltImage, ImageReference, PushedImage, VerifiedImage
+from packager.values.images import (
+    BasePart,
+    BuiltImage,
+    EmbeddedBase,
+    ImageReference,
+    PushedImage,
+    VerifiedImage,
+)
 from packager.values.models import (
     AS_THE_SOURCE,
     Conversion,
@@ -76,6 +83,8 @@ __all__ = [
     "ImageReference",
     "BuiltImage",
     "VerifiedImage",
+    "EmbeddedBase",
+    "BasePart",
     "PushedImage",
     "RegistryAccess",
     "AS_DOCKER_DOES",

@@ -119,3 +119,27 @@ class PushedImage:
     def pinned(self) -> ImageReference:
         """The reference that can only ever mean these bytes."""
         return self.reference.with_digest(self.digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasePart:
+    """One layer of the embedded base."""
+
+    name: str
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedBase:
+    """packager's own runtime as a base, and what its bytes are spent on."""
+
+    reference: ImageReference
+    image_id: str
+    platform: str
+    tensorflow: str
+    parts: tuple[BasePart, ...]
+    size: int
+    packages: tuple[str, ...]
+    """What it is made of, as package URLs."""
+    in_engine: bool

@@ -175,7 +175,14 @@ def test_every_way_gives_the_same_image(
     published = new_tag(registry.address)
     logged_in = connect()
     try:
-        in_engine = build_image(servables, new_tag(), base=base, engine=logged_in, layout=tmp_path / "engine")
+        in_engine = build_image(
+            servables,
+            new_tag(registry.address),
+            base=base,
+            engine=logged_in,
+            layout=tmp_path / "engine",
+            publish=True,
+        )
         pieces = build_image(
             servables,
             published,
@@ -191,6 +198,8 @@ def test_every_way_gives_the_same_image(
     assert in_engine.base == pieces.base == f"{registry.address}/packager-test/both@{digest}"
     assert in_engine.image_id == pieces.image_id
     assert in_engine.digest == pieces.digest == registry.digest(published.path, str(published.tag))
+    assert in_engine.digest == registry.digest(in_engine.reference.path, str(in_engine.reference.tag))
+    assert in_engine.digest == read_layout(tmp_path / "engine").digest
     engine.remove_image(in_engine.image_id)
     with (tmp_path / "image.tar").open("rb") as archive:
         engine.load(iter(lambda: archive.read(1 << 20), b""))

@@ -139,6 +139,11 @@ def test_the_checkout_is_told(
     assert told["org.opencontainers.image.source"] == "https://git.example.com/team/models.git"
     origin = packager("verify", reference, "--json")
     assert origin.code == 0, origin.err
+    git("commit", "-q", "--allow-empty", "-m", "later")
+    rebuilt = packager(
+        "build", servable.path.parent, "--verify", reference, "--base", base, "--engine", "none"
+    )
+    assert rebuilt.code == 0, rebuilt.err
     (servable.path / "saved_model.pb").write_bytes(b"changed")
     dirty = push(reference)
     told = manifest_of(registry, reference.path, dirty["digest"])["annotations"]

@@ -54,3 +54,18 @@ def test_the_bytes_are_those_of_tensorflow(tmp_path: Path) -> None:
     for name, array in arrays.items():
         if array.dtype != object:
             assert reader.get_tensor(name).tobytes() == array.tobytes(), name
+
+
+def test_tensorflow_reads_several_data_files(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    arrays = {f"variable{i}": np.arange(i, i + 1000, dtype=np.float32) for i in range(10)}
+    with BundleWriter(tmp_path / "variables", shard=5000) as bundle:
+        for name, array in arrays.items():
+            bundle.add(name, dtype=1, shape=array.shape, blocks=[array.tobytes()])
+        bundle.add_strings("text", (), [b"graph"])
+    assert len(list(tmp_path.glob("variables.data-*-of-00006"))) == 6
+    reader = tf.train.load_checkpoint(str(tmp_path / "variables"))
+    for name, array in arrays.items():
+        assert np.array_equal(reader.get_tensor(name), array), name
+    assert reader.get_tensor("text") == b"graph"

@@ -88,3 +88,17 @@ def test_a_name_is_taken_once(tmp_path: Path) -> None:
         for _ in range(2):
             bundle.add("a", dtype=4, shape=(), blocks=[b"7"])
     assert not (tmp_path / "variables.index").exists(), "an unfinished checkpoint has no index"
+
+
+def test_what_has_not_changed_stays_in_the_same_file(tmp_path: Path) -> None:
+    for name, last in (("old", b"tail"), ("new", b"TAIL")):
+        with BundleWriter(tmp_path / name, shard=8) as bundle:
+            for key, content in (("a", b"12345678"), ("b", b"abc"), ("c", b"defgh"), ("d", last)):
+                bundle.add(key, dtype=4, shape=(len(content),), blocks=[content])
+    old, new = (
+        [(tmp_path / f"{name}.data-0000{i}-of-00003").read_bytes() for i in range(3)]
+        for name in ("old", "new")
+    )
+    assert old == [b"12345678", b"abcdefgh", b"tail"]
+    assert [one == other for one, other in zip(old, new, strict=True)] == [True, True, False]
+    assert not list(tmp_path.glob("*.data-?????"))
