@@ -11,7 +11,6 @@ from packager.progress import Report, detail, silent, warn
 from packager.savedmodel.audit import Server, audit_graph
 from packager.savedmodel.graph import read_graph
 from packager.savedmodel.reach import Reach
-from packager.targets import resolve
 from packager.values import Audit, Finding, ImageReference, ServableVersion, Severity
 
 PathLike = str | os.PathLike[str]
@@ -27,6 +26,8 @@ def audit(
 
     Raises ImageNotFoundError where there is no such target, ModelFileError where its graph cannot be read.
     """
+    from packager.targets import resolve  # brings numpy, which a build's audit does without
+
     found = resolve(target, version=version, report=report)
     if found.graph is None:
         raise UsageError(

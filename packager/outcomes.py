@@ -44,6 +44,7 @@ def _outcome(target: PathLike, base: str | None, settings: SmokeSettings, report
         with _on_base(target, base, settings, timeline, report) as served:
             tested = pipeline.smoke(
                 served,
+                model=settings.model,
                 version=settings.version,
                 timeout=settings.timeout,
                 tolerance=settings.tolerance,

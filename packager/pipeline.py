@@ -220,6 +220,7 @@ def _require_no_architecture(inspection: Inspection) -> None:
 def smoke(
     target: PathLike,
     *,
+    model: str | None = None,
     version: int | None = None,
     timeout: float = 120,
     tolerance: float = 1e-5,
@@ -234,12 +235,12 @@ def smoke(
 ) -> SmokeReport:
     """Run ``target``, an image reference or a model folder, and compare its answers with the recorded ones.
 
-    ``version`` is the highest one unless given, ``timeout`` seconds bound the wait for it, ``tolerance``
-    is absolute and relative. ``memory`` in bytes and ``gpus`` (-1: all) are what a container gets,
-    ``budget`` is what the server may cost, ``grpc`` whether to ask over gRPC beside REST, and ``timeline`` is
-    told the phases. ``compare_warmup`` starts the server once more, without its warm-up, to compare the first
-    request. A folder is served by the embedded server as a local process. Raises a SmokeError that tells the
-    cause; nothing keeps running.
+    ``model`` is one of an image with several. ``version`` is the highest one unless given, ``timeout``
+    seconds bound the wait for it, ``tolerance`` is absolute and relative. ``memory`` in bytes and ``gpus``
+    (-1: all) are what a container gets, ``budget`` is what the server may cost, ``grpc`` whether to ask over
+    gRPC beside REST, and ``timeline`` is told the phases. ``compare_warmup`` starts the server once more,
+    without its warm-up, to compare the first request. A folder is served by the embedded server as a local
+    process. Raises a SmokeError that tells the cause; nothing keeps running.
     """
     from packager.smoketest import NO_WARMUP, Timeline, smoke_folder, smoke_image, with_warmup_effect
 
@@ -263,6 +264,7 @@ def smoke(
             tested = smoke_image(
                 engine,
                 reference,
+                model=model,
                 version=version,
                 timeout=timeout,
                 tolerance=tolerance,
@@ -278,7 +280,13 @@ def smoke(
         return tested
     say(report, "starting the server without its warm-up")
     with _running(
-        target, version=tested.version, timeout=timeout, port=port, flags=[NO_WARMUP], report=report
+        target,
+        model=model,
+        version=tested.version,
+        timeout=timeout,
+        port=port,
+        flags=[NO_WARMUP],
+        report=report,
     ) as cold:
         return with_warmup_effect(tested, cold)
 
@@ -305,6 +313,7 @@ def running(
 def _running(
     target: PathLike,
     *,
+    model: str | None = None,
     version: int | None,
     timeout: float,
     port: int | None,
@@ -322,7 +331,14 @@ def _running(
             reference = _image_target(os.fspath(target))
             engine = stack.enter_context(docker_engine())
             running = running_image(
-                engine, reference, version=version, timeout=timeout, port=port, flags=flags, report=report
+                engine,
+                reference,
+                model=model,
+                version=version,
+                timeout=timeout,
+                port=port,
+                flags=flags,
+                report=report,
             )
         yield stack.enter_context(running)
 

@@ -22,6 +22,10 @@ def smoke(
         str,
         typer.Argument(metavar="TARGET", help="An image reference, or a model folder.", show_default=False),
     ],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="NAME", help="Model to ask, of an image with several."),
+    ] = None,
     version: Annotated[
         int | None, typer.Option("--version", metavar="N", help="Version to ask.", show_default="the highest")
     ] = None,
@@ -96,6 +100,7 @@ def smoke(
 
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
         settings = SmokeSettings(
+            model=model,
             version=version,
             timeout=timeout,
             tolerance=tolerance,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from packager import contract, labels
 from packager.contract import Contract
-from packager.errors import ImageNotFoundError, SmokeError
+from packager.errors import ImageNotFoundError, SmokeError, UsageError
 from packager.values import ImageFacts, ImageReference
 
 if TYPE_CHECKING:
@@ -31,9 +31,18 @@ def find(engine: Engine, reference: ImageReference) -> EngineImage:
     return found
 
 
-def model_name(image: EngineImage) -> str:
-    """Return the name under which ``image`` serves its model: its entry point reads ``$MODEL_NAME``."""
-    name = image.environment.get("MODEL_NAME") or image.labels.get(labels.MODEL)
+def model_name(image: EngineImage, wanted: str | None = None) -> str:
+    """Return the name under which ``image`` serves its model: its entry point reads ``$MODEL_NAME``.
+
+    Of several models the image's label tells; ``wanted`` has to be one of them.
+    """
+    several = models_in(image)
+    if wanted is not None and several and wanted not in several:
+        raise UsageError(
+            f"the image serves no model {wanted!r}",
+            hint=f"it has: {', '.join(several)}: --model {several[0]}",
+        )
+    name = wanted or image.environment.get("MODEL_NAME") or image.labels.get(labels.MODEL)
     if not name:
         raise SmokeError(
             "the image does not tell which model it serves: it has neither $MODEL_NAME nor a label",
@@ -42,9 +51,14 @@ def model_name(image: EngineImage) -> str:
     return name
 
 
-def base_path(image: EngineImage) -> str:
-    """Return the path inside ``image`` that holds the version folders."""
-    return f"{image.environment.get('MODEL_BASE_PATH') or '/models'}/{model_name(image)}"
+def models_in(image: EngineImage) -> list[str]:
+    """Return the names of the models that the image's label tells of."""
+    return [name for name in image.labels.get(labels.MODEL, "").split(",") if name]
+
+
+def base_path(image: EngineImage, model: str | None = None) -> str:
+    """Return the path inside ``image`` that holds the version folders of a model."""
+    return f"{image.environment.get('MODEL_BASE_PATH') or '/models'}/{model or model_name(image)}"
 
 
 def described(image: EngineImage) -> ImageFacts:
@@ -58,14 +72,15 @@ def described(image: EngineImage) -> ImageFacts:
     )
 
 
-def versions_in(image: EngineImage, container: Container) -> dict[int, str]:
+def versions_in(image: EngineImage, container: Container, model: str | None = None) -> dict[int, str]:
     """Return the paths of the version folders inside ``image`` by number; ``container`` is made of it.
 
     The label tells them. An image without one, or whose label tells of another model, has to be read through.
     """
-    base = base_path(image)
+    model = model or model_name(image)
+    base = base_path(image, model)
     listed = image.labels.get(labels.VERSIONS, "")
-    if image.labels.get(labels.MODEL) == model_name(image) and re.fullmatch(r"\d+(,\d+)*", listed):
+    if image.labels.get(labels.MODEL) == model and re.fullmatch(r"\d+(,\d+)*", listed):
         names = set(listed.split(","))
     else:
         names = {match[1] for path in _paths(container, base) if (match := _VERSION.fullmatch(path))}

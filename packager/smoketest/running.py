@@ -48,6 +48,7 @@ def running_image(
     engine: Engine,
     reference: ImageReference,
     *,
+    model: str | None = None,
     version: int | None = None,
     timeout: float = 120,
     port: int | None = None,
@@ -64,11 +65,11 @@ def running_image(
         engine.container(container_spec(found.id, port=port, flags=flags)) as container,
         log_attached(container.logs),
     ):
-        versions = image.versions_in(found, container)
+        model = image.model_name(found, model)
+        versions = image.versions_in(found, container, model)
         number = folder.choose(versions, version, target=str(reference))
         contract = image.contract_in(container, versions[number])
         server = start(container)
-        model = image.model_name(found)
         rest = wait_until_available(server, model=model, version=number, timeout=timeout, report=report)
         yield Running(server=server, rest=rest, model=model, version=number, contract=contract)
 

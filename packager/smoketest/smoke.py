@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from packager.contract import Contract, read_contract
 from packager.errors import PortTakenError, SmokeError
-from packager.progress import Report, say, silent
+from packager.progress import Report, say, silent, warn
 from packager.runtime import server_command
 from packager.smoketest import folder, image
 from packager.smoketest.container import container_spec, start
@@ -23,7 +23,7 @@ from packager.smoketest.trial import Trial, log_attached
 from packager.values import NO_LIMITS, Budget, ImageReference, SmokeReport
 
 if TYPE_CHECKING:
-    from packager.engine import Engine
+    from packager.engine import Engine, EngineImage
 
 RUN_LABEL = "org.tfserving-packager.run"
 """On the container and the network of one smoke test, with a value that no other has."""
@@ -35,6 +35,7 @@ def smoke_image(
     engine: Engine,
     reference: ImageReference,
     *,
+    model: str | None = None,
     version: int | None = None,
     timeout: float = 120,
     tolerance: float = 1e-5,
@@ -48,16 +49,16 @@ def smoke_image(
 ) -> SmokeReport:
     """Run the image in a container, ask one version what its contract recorded, and judge the answers.
 
-    The highest version is asked unless ``version`` says otherwise. ``timeout`` is in seconds, for getting
-    ready and for each request; ``memory`` limits the container, in bytes, and ``gpus`` are how many it gets
-    (-1: all). It is alone in a network of its own; both are always removed. ``grpc`` is whether to ask over
-    gRPC beside REST, and ``timeline`` is told the phases.
+    The highest version is asked unless ``version`` says otherwise, of ``model`` where the image has several.
+    ``timeout`` is in seconds, for getting ready and for each request; ``memory`` limits the container, in
+    bytes, and ``gpus`` are how many it gets (-1: all). It is alone in a network of its own; both are always
+    removed. ``grpc`` is whether to ask over gRPC beside REST, and ``timeline`` is told the phases.
     Raises ImageNotFoundError, EngineError, or a SmokeError with the server's log as its details.
     """
     timeline = timeline or Timeline()
     timeline.begin("create")
     found = image.find(engine, reference)
-    model = image.model_name(found)
+    model = _chosen_model(found, model, report)
     run = {RUN_LABEL: secrets.token_hex(8)}
     say(report, f"creating a container of {reference}")
     with (
@@ -66,7 +67,7 @@ def smoke_image(
             container_spec(found.id, port=port, memory=memory, gpus=gpus, network=network, labels=run)
         ) as container,
     ):
-        versions = image.versions_in(found, container)
+        versions = image.versions_in(found, container, model)
         number = folder.choose(versions, version, target=str(reference))
         trial = Trial(
             target=str(reference),
@@ -86,6 +87,15 @@ def smoke_image(
     check_nothing_left(engine.labelled(RUN_LABEL, run[RUN_LABEL]))
     timeline.end()
     return replace(tested, phases=timeline.phases, image=image.described(found))
+
+
+def _chosen_model(found: EngineImage, wanted: str | None, report: Report) -> str:
+    """Return the model to test, and say which ones are not where nobody chose."""
+    model = image.model_name(found, wanted)
+    others = [name for name in image.models_in(found) if name != model]
+    if others and wanted is None:
+        warn(report, f"testing {model!r} alone, not {', '.join(others)}: --model NAME tests another")
+    return model
 
 
 def smoke_folder(

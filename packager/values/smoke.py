@@ -168,6 +168,8 @@ class SmokeReport:
 class SmokeSettings:
     """How a smoke test is made."""
 
+    model: str | None = None
+    """Which one, of an image with several."""
     version: int | None = None
     """The highest one where ``None``."""
     timeout: float = 120

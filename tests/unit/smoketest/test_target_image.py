@@ -11,7 +11,7 @@ import pytest
 from packager import labels
 from packager.contract import Contract, Sample, write_contract
 from packager.engine import EngineImage
-from packager.errors import ImageNotFoundError, SmokeError
+from packager.errors import ImageNotFoundError, SmokeError, UsageError
 from packager.smoketest import image as image_module
 from packager.smoketest.image import contract_in, model_name, versions_in
 
@@ -138,3 +138,13 @@ def test_a_contract_beyond_the_limit_is_refused(files: Files, monkeypatch):
     monkeypatch.setattr(image_module, "CONTRACT_LIMIT", 100)
     with pytest.raises(SmokeError, match="larger than 100 bytes"):
         contract_in(files, "/models/m/1")
+
+
+def test_one_of_several_models_can_be_chosen(files: Files) -> None:
+    both = image(environment={"MODEL_NAME": "a"}, MODEL="a,m", VERSIONS="a/7,m/1,m/2")
+    assert model_name(both) == "a"
+    assert model_name(both, "m") == "m"
+    assert set(versions_in(both, files, "m")) == {1, 2}
+    with pytest.raises(UsageError, match="serves no model 'z'") as caught:
+        model_name(both, "z")
+    assert "--model a" in caught.value.hint
