@@ -11,7 +11,6 @@ from packager import pipeline
 from packager.cli import options
 from packager.cli.push import render as render_pushed
 from packager.cli.screen import screen, size_text
-from packager.errors import UsageError
 from packager.values import BuiltImage, ServingOptions, VerifiedImage, VersionLabel
 
 if TYPE_CHECKING:
@@ -117,8 +116,7 @@ def build(
             )
             shown.show(verified, lambda console: render_verified(verified, console))
             return
-        if image_refs is not None and not push:
-            raise UsageError("--image-refs tells what was pushed, and nothing is", hint="add --push")
+        options.check_push(push, image_refs, sign)
         image = pipeline.build(
             wanted,
             tag=tag,

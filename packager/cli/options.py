@@ -281,6 +281,13 @@ def parse_models(model: Path | None, models: Sequence[str] | None) -> Path | dic
     return model if model is not None else {name: Path(folder) for name, folder in named.items()}
 
 
+def check_push(push: bool, image_refs: Path | None, sign: str | None) -> None:
+    """Raise UsageError where something is to be done with what is pushed, and nothing is."""
+    given = {"--image-refs": image_refs, "--sign": sign}
+    if useless := [name for name, value in given.items() if value is not None and not push]:
+        raise UsageError(f"{useless[0]} is about what is pushed, and nothing is", hint="add --push")
+
+
 def write_image_refs(file: Path | None, pushed: PushedImage | None) -> None:
     """Write the references of what was pushed, pinned by digest, one a line."""
     if file is None or pushed is None:

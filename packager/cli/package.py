@@ -14,7 +14,6 @@ from packager.cli.convert import render as render_conversion
 from packager.cli.push import render as render_pushed
 from packager.cli.screen import screen
 from packager.cli.smoke import render as render_report
-from packager.errors import UsageError
 from packager.values import ConversionOptions, Release
 
 if TYPE_CHECKING:
@@ -77,8 +76,7 @@ def package(
     Example: packager package digits.h5 --name digits --tag registry.example.com/digits:1 --push
     """
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
-        if image_refs is not None and not push:
-            raise UsageError("--image-refs tells what was pushed, and nothing is", hint="add --push")
+        options.check_push(push, image_refs, sign)
         release = pipeline.package(
             file,
             name=name,
