@@ -9,7 +9,7 @@ from packager.reports.markup import escape
 from packager.values import Phase, percentile
 
 BINS = 30
-_WIDTH, _HEIGHT, _FOOT = 720, 170, 28
+_WIDTH, _HEIGHT = 720, 120
 
 
 def timeline(phases: Sequence[Phase]) -> str:
@@ -38,16 +38,16 @@ def histogram(latencies: Sequence[float]) -> str:
     for latency in latencies:
         counts[min(BINS - 1, math.floor((latency - low) / (high - low) * BINS))] += 1
     bars = "".join(_bar(place, count, max(counts)) for place, count in enumerate(counts) if count)
-    marks = "".join(
-        _mark(f"p{percent} {value:.1f} ms", (value - low) / (high - low))
-        for percent, value in ((50, percentile(latencies, 50)), (99, percentile(latencies, 99)))
-    )
-    floor = _HEIGHT - _FOOT
+    median, slow = (percentile(latencies, percent) for percent in (50, 99))
+    share = (median - low) / (high - low)
+    middle = f'<span class="p50" style="left:{100 * share:.1f}%">p50 {median:.1f} ms</span>'
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{len(latencies)} requests from {low:.1f} to {max(latencies):.1f} ms">'
-        f'{bars}<line x1="0" x2="{_WIDTH}" y1="{floor}" y2="{floor}"/>{marks}'
-        f'<text x="0" y="{_HEIGHT - 6}">{low:.1f} ms</text></svg>'
+        f'<div class="chart{" left" if share > 0.5 else ""}">{middle}'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{len(latencies)} requests from {low:.1f} to {max(latencies):.1f} ms">{bars}'
+        f'<line class="mark" x1="{share * _WIDTH:.1f}" x2="{share * _WIDTH:.1f}" y1="0" y2="{_HEIGHT}"/>'
+        "</svg>"
+        f'<p class="scale"><span>{low:.1f} ms</span><span>p99 {slow:.1f} ms</span></p></div>'
         f'<p class="faint">{len(latencies)} requests, one after the other; the slowest took '
         f"{max(latencies):.1f} ms.</p>"
     )
@@ -55,20 +55,11 @@ def histogram(latencies: Sequence[float]) -> str:
 
 def _bar(place: int, count: int, most: int) -> str:
     width = _WIDTH / BINS
-    height = max(2.0, count / most * (_HEIGHT - _FOOT - 24))
-    top = _HEIGHT - _FOOT - height
+    height = max(2.0, count / most * _HEIGHT)
+    top = _HEIGHT - height
     return (
         f'<rect x="{place * width + 1:.1f}" y="{top:.1f}" width="{width - 2:.1f}" height="{height:.1f}" '
         f'rx="2"><title>{count} requests</title></rect>'
-    )
-
-
-def _mark(text: str, share: float) -> str:
-    x = min(max(share, 0.0), 1.0) * _WIDTH
-    anchor, shift = ("end", -5) if share > 0.5 else ("start", 5)
-    return (
-        f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{_HEIGHT - _FOOT}"/>'
-        f'<text x="{x + shift:.1f}" y="18" text-anchor="{anchor}">{text}</text>'
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
 from packager.reports import charts, sections
-from packager.reports.markup import escape, fact, table
+from packager.reports.markup import code, escape, fact, table
 from packager.values import SmokeOutcome, SmokeReport
 
 
@@ -36,7 +36,7 @@ def html_report(outcomes: Sequence[SmokeOutcome]) -> str:
 
 
 def _overview(outcomes: Sequence[SmokeOutcome]) -> str:
-    rows = [(escape(outcome.base or outcome.target), _verdict(outcome)) for outcome in outcomes]
+    rows = [(code(outcome.base or outcome.target), _verdict(outcome)) for outcome in outcomes]
     results = table(("server", "result"), rows)
     return f"<article><h1>{len(outcomes)} servers</h1><section>{results}</section></article>"
 
@@ -75,5 +75,13 @@ def _facts(report: SmokeReport) -> str:
         fact("latency p50", f"{report.steady_p50_ms:.1f} ms"),
         fact("latency p99", f"{report.steady_p99_ms:.1f} ms"),
         fact("memory", memory),
+        *(
+            (
+                fact("first request", f"{report.warmup.first_ms:.1f} ms"),
+                fact("without warm-up", f"{report.warmup.first_ms_without:.1f} ms"),
+            )
+            if report.warmup
+            else ()
+        ),
     )
     return f'<dl class="facts">{"".join(facts)}</dl>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -22,6 +23,7 @@ from packager.values import (
     SmokeOutcome,
     SmokeReport,
     TensorSpec,
+    WarmupEffect,
     percentile,
 )
 
@@ -143,6 +145,15 @@ def test_the_page_tells_all_of_a_right_target():
     ):
         assert told in page.text
     assert page.tags["rect"] == 30
+
+
+def test_the_page_tells_what_warm_up_is_worth():
+    outcome = right()
+    assert outcome.report is not None
+    effect = WarmupEffect(first_ms=2.5, first_ms_without=48.25, ready_s=1.0, ready_s_without=0.9)
+    page = Page(html_report([replace(outcome, report=replace(outcome.report, warmup=effect))]))
+    assert "first request2.5 ms" in page.text
+    assert "without warm-up48.2 ms" in page.text
 
 
 def test_the_page_tells_why_a_target_failed():
