@@ -22,10 +22,11 @@ from packager.loading.deferred import deferred_variables, hold
 from packager.loading.failures import loader_failures
 from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.keras1 import Shapes, upgrade
-from packager.loading.model import LoadedModel, resources_of
+from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
 from packager.loading.olderkeras2 import with_defaults_of_old
 from packager.loading.places import Place
+from packager.loading.resources import resources_of
 from packager.loading.theano import compute_as_theano
 from packager.loading.writers import require_backend
 from packager.values import Binding

@@ -18,9 +18,10 @@ from packager.loading.deferred import hold
 from packager.loading.failures import loader_failures
 from packager.loading.frugal import frugal_answering, frugal_building
 from packager.loading.inputs import describe_inputs, describe_outputs
-from packager.loading.model import LoadedModel, resources_of
+from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
 from packager.loading.places import Place
+from packager.loading.resources import resources_of
 from packager.values import Binding
 
 NO_OBJECTS: Mapping[str, Any] = {}

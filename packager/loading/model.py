@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import tensorflow as tf
-from tensorflow.python.trackable.resource import CapturableResource
-
 from packager.values import Binding, TensorSpec
 
 
@@ -37,9 +34,3 @@ class LoadedModel:
     parameters: int
     loader: str
     warnings: tuple[str, ...]
-
-
-def resources_of(model: Any) -> tuple[Any, ...]:
-    """Return the lookup tables that layers of ``model`` hold."""
-    descendants = tf.train.TrackableView(model).descendants()
-    return tuple(held for held in descendants if isinstance(held, CapturableResource))
