@@ -35,12 +35,42 @@ class Answer:
     body: bytes
 
 
-class EmbeddedServer:
+class Served:
+    """A server that can be asked, by its ports."""
+
+    def __init__(self, *, rest_port: int, grpc_port: int) -> None:
+        self.rest_port = rest_port
+        self.grpc_port = grpc_port
+
+    def ask(
+        self, path: str, body: bytes | str | None = None, method: str | None = None, **headers: str
+    ) -> Answer:
+        """Send one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.rest_port, timeout=PATIENCE)
+        try:
+            connection.request(
+                method or ("GET" if body is None else "POST"),
+                path,
+                body.encode() if isinstance(body, str) else body,
+                {name.replace("_", "-"): value for name, value in headers.items()},
+            )
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), response.read())
+        finally:
+            connection.close()
+
+    def predict(self, model: str, body: bytes | str) -> Answer:
+        return self.ask(f"/v1/models/{model}:predict", body)
+
+
+class EmbeddedServer(Served):
     """A server process and the ports and log that it was given."""
 
     def __init__(self, flags: Mapping[str, object], environment: Mapping[str, str] | None = None) -> None:
-        self.rest_port = int(str(flags.get("rest_api_port") or free_port()))
-        self.grpc_port = int(str(flags.get("port") or free_port()))
+        super().__init__(
+            rest_port=int(str(flags.get("rest_api_port") or free_port())),
+            grpc_port=int(str(flags.get("port") or free_port())),
+        )
         ports = {"port": self.grpc_port, "rest_api_port": self.rest_port}
         addresses = {"rest_api_address": "127.0.0.1", "grpc_address": "127.0.0.1"}
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the process
@@ -72,26 +102,6 @@ class EmbeddedServer:
             assert self.process.poll() is None, f"the server ended:\n{self.log()}"
             assert time.monotonic() < deadline, f"the log never said {pattern!r}:\n{self.log()}"
             time.sleep(0.02)
-
-    def ask(
-        self, path: str, body: bytes | str | None = None, method: str | None = None, **headers: str
-    ) -> Answer:
-        """Send one request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.rest_port, timeout=PATIENCE)
-        try:
-            connection.request(
-                method or ("GET" if body is None else "POST"),
-                path,
-                body.encode() if isinstance(body, str) else body,
-                {name.replace("_", "-"): value for name, value in headers.items()},
-            )
-            response = connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read())
-        finally:
-            connection.close()
-
-    def predict(self, model: str, body: bytes | str) -> Answer:
-        return self.ask(f"/v1/models/{model}:predict", body)
 
     def state(self, model: str, version: int) -> str:
         answer = self.ask(f"/v1/models/{model}/versions/{version}")

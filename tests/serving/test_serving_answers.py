@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from embedded_server import EmbeddedServer
+from embedded_server import Served
 
 pytestmark = pytest.mark.tensorflow
 
@@ -136,8 +136,8 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("path", "body", "answer"), ANSWERS.values(), ids=ANSWERS)
-def test_answers(server: EmbeddedServer, path: str, body: str, answer: str) -> None:
-    found = server.ask(f"/v1/models/{path}", body)
+def test_answers(asked: Served, path: str, body: str, answer: str) -> None:
+    found = asked.ask(f"/v1/models/{path}", body)
     assert (found.status, found.body.decode()) == (200, answer)
     assert found.headers["Content-Type"] == "application/json"
 
@@ -163,17 +163,17 @@ def test_answers(server: EmbeddedServer, path: str, body: str, answer: str) -> N
         ),
     ],
 )
-def test_every_type_comes_back(server: EmbeddedServer, dtype: str, values: str, answer: str) -> None:
-    found = server.predict(f"echo_{dtype}", f'{{"instances": [{values}]}}')
+def test_every_type_comes_back(asked: Served, dtype: str, values: str, answer: str) -> None:
+    found = asked.predict(f"echo_{dtype}", f'{{"instances": [{values}]}}')
     assert found.body.decode("utf-8", "surrogateescape") == f'{{\n    "predictions": [{answer}\n    ]\n}}'
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "uint16", "complex64"])
-def test_types_without_json_are_unimplemented(server: EmbeddedServer, dtype: str) -> None:
+def test_types_without_json_are_unimplemented(asked: Served, dtype: str) -> None:
     name = {"float16": "half"}.get(dtype, dtype)
-    answer = server.predict(f"echo_{dtype}", '{"inputs": [1]}')
+    answer = asked.predict(f"echo_{dtype}", '{"inputs": [1]}')
     assert (answer.status, answer.body) == (501, error(f"Conversion of JSON Value: 1 to type: {name}"))
-    answer = server.predict(f"echo_{dtype}", '{"instances": [1]}')
+    answer = asked.predict(f"echo_{dtype}", '{"instances": [1]}')
     assert answer.status == 400
     assert b"Error: UNIMPLEMENTED: Conversion of JSON Value: 1 to type: " in answer.body
 
@@ -307,31 +307,31 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("path", "body", "status", "message"), ERRORS)
-def test_errors(server: EmbeddedServer, path: str, body: str, status: int, message: str) -> None:
-    answer = server.ask(f"/v1/models/{path}", body)
+def test_errors(asked: Served, path: str, body: str, status: int, message: str) -> None:
+    answer = asked.ask(f"/v1/models/{path}", body)
     assert (answer.status, answer.body) == (status, error(message))
     assert answer.headers["Content-Type"] == "application/json"
 
 
-def test_what_a_kernel_refuses_is_told_in_its_words(server: EmbeddedServer) -> None:
-    answer = server.predict("matrix", '{"instances": [1.0]}')
+def test_what_a_kernel_refuses_is_told_in_its_words(asked: Served) -> None:
+    answer = asked.predict("matrix", '{"instances": [1.0]}')
     assert answer.status == 400
     assert json.loads(answer.body)["error"].startswith("In[0] ndims must be >= 2: 1")
 
 
-def test_doubts_about_numbers_are_settled_as_rapidjson_does(server: EmbeddedServer) -> None:
+def test_doubts_about_numbers_are_settled_as_rapidjson_does(asked: Served) -> None:
     for body in ('{"instances": [1e400]}', '{"junk": 1e400, "instances": [1]}'):
-        assert b"Number too big to be stored in double. at offset: " in server.predict("affine", body).body
-    answer = server.predict("affine", '{"instances": [2], "instances": [4]}')
+        assert b"Number too big to be stored in double. at offset: " in asked.predict("affine", body).body
+    answer = asked.predict("affine", '{"instances": [2], "instances": [4]}')
     assert json.loads(answer.body) == {"predictions": [4.0]}
 
 
-def test_deep_nesting_is_no_danger(server: EmbeddedServer) -> None:
+def test_deep_nesting_is_no_danger(asked: Served) -> None:
     deep = "[" * 100_000 + "]" * 100_000
-    assert server.predict("affine", f'{{"junk": {deep}, "instances": [1]}}').status == 200
-    answer = server.predict("affine", f'{{"instances": {deep}}}')
+    assert asked.predict("affine", f'{{"junk": {deep}, "instances": [1]}}').status == 200
+    answer = asked.predict("affine", f'{{"instances": {deep}}}')
     assert (answer.status, answer.body) == (400, error("tensor parsing error: x"))
-    answer = server.predict("affine", f'{{"inputs": {{"x": {deep[:300] + deep[-300:]}}}}}')
+    answer = asked.predict("affine", f'{{"inputs": {{"x": {deep[:300] + deep[-300:]}}}}}')
     assert (answer.status, answer.body) == (400, error("tensor parsing error: x"))
 
 
@@ -350,12 +350,12 @@ STATUS = """{
 """
 
 
-def test_status_is_laid_out_as_protobuf_does(server: EmbeddedServer) -> None:
-    assert server.ask("/v1/models/affine/versions/3").body.decode() == STATUS
+def test_status_is_laid_out_as_protobuf_does(asked: Served) -> None:
+    assert asked.ask("/v1/models/affine/versions/3").body.decode() == STATUS
 
 
-def test_status_lists_every_version_the_highest_first(server: EmbeddedServer) -> None:
-    statuses = json.loads(server.ask("/v1/models/affine").body)["model_version_status"]
+def test_status_lists_every_version_the_highest_first(asked: Served) -> None:
+    statuses = json.loads(asked.ask("/v1/models/affine").body)["model_version_status"]
     assert [(status["version"], status["state"]) for status in statuses] == [
         ("3", "AVAILABLE"),
         ("2", "AVAILABLE"),
@@ -375,13 +375,13 @@ def test_status_lists_every_version_the_highest_first(server: EmbeddedServer) ->
         ("/v1/x", 400, "Malformed request: GET /v1/x"),
     ],
 )
-def test_what_cannot_be_looked_at(server: EmbeddedServer, path: str, status: int, message: str) -> None:
-    answer = server.ask(path)
+def test_what_cannot_be_looked_at(asked: Served, path: str, status: int, message: str) -> None:
+    answer = asked.ask(path)
     assert (answer.status, answer.body) == (status, error(message))
 
 
-def test_metadata_shows_every_signature(server: EmbeddedServer) -> None:
-    answer = server.ask("/v1/models/affine/labels/stable/metadata")
+def test_metadata_shows_every_signature(asked: Served) -> None:
+    answer = asked.ask("/v1/models/affine/labels/stable/metadata")
     assert answer.body.startswith(b'{\n"model_spec":{\n "name": "affine",\n "version": "1",\n')
     assert answer.body.endswith(b"}\n}\n}\n")
     metadata = json.loads(answer.body)
@@ -397,14 +397,14 @@ def test_metadata_shows_every_signature(server: EmbeddedServer) -> None:
     }
 
 
-def test_a_version_beyond_int64_is_answered_with_nothing(server: EmbeddedServer) -> None:
-    answer = server.ask(f"/v1/models/affine/versions/{2**63}")
+def test_a_version_beyond_int64_is_answered_with_nothing(asked: Served) -> None:
+    answer = asked.ask(f"/v1/models/affine/versions/{2**63}")
     assert (answer.status, answer.body) == (400, b"")
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/healthz", "/v2/models/affine"])
-def test_what_is_outside_the_api_is_not_found(server: EmbeddedServer, path: str) -> None:
-    answer = server.ask(path)
+def test_what_is_outside_the_api_is_not_found(asked: Served, path: str) -> None:
+    answer = asked.ask(path)
     assert answer.status == 404
     assert answer.headers["Content-Type"] == "text/html"
     assert answer.headers["Connection"] == "close"
@@ -413,26 +413,26 @@ def test_what_is_outside_the_api_is_not_found(server: EmbeddedServer, path: str)
     )
 
 
-def test_compressed_requests_are_inflated(server: EmbeddedServer) -> None:
+def test_compressed_requests_are_inflated(asked: Served) -> None:
     body = gzip.compress(b'{"instances": [1]}')
-    assert server.ask("/v1/models/affine:predict", body, Content_Encoding="gzip").status == 200
+    assert asked.ask("/v1/models/affine:predict", body, Content_Encoding="gzip").status == 200
     for damaged in (body[:-9], b"no gzip", b""):
-        answer = server.ask("/v1/models/affine:predict", damaged, Content_Encoding="gzip")
+        answer = asked.ask("/v1/models/affine:predict", damaged, Content_Encoding="gzip")
         assert (answer.status, answer.body) == (400, error("JSON Parse error: The document is empty"))
 
 
-def test_a_compressed_bomb_is_refused(server: EmbeddedServer) -> None:
+def test_a_compressed_bomb_is_refused(asked: Served) -> None:
     body = gzip.compress(b'{"instances": [1]}' + b" " * (101 << 20), compresslevel=1)
-    answer = server.ask("/v1/models/affine:predict", body, Content_Encoding="gzip")
+    answer = asked.ask("/v1/models/affine:predict", body, Content_Encoding="gzip")
     assert (answer.status, answer.body) == (400, error("JSON Parse error: The document is empty"))
 
 
-def test_any_origin_may_ask_where_that_is_enabled(server: EmbeddedServer) -> None:
+def test_any_origin_may_ask_where_that_is_enabled(asked: Served) -> None:
     path = "/v1/models/affine:predict"
-    allowed = server.ask(path, method="OPTIONS", Origin="https://example.com")
+    allowed = asked.ask(path, method="OPTIONS", Origin="https://example.com")
     assert (allowed.status, allowed.body) == (200, b"")
-    assert server.ask(path, method="OPTIONS").status == 400
-    for answer in (allowed, server.predict("affine", '{"instances": [1]}'), server.predict("affine", "x")):
+    assert asked.ask(path, method="OPTIONS").status == 400
+    for answer in (allowed, asked.predict("affine", '{"instances": [1]}'), asked.predict("affine", "x")):
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert answer.headers["Access-Control-Allow-Methods"] == "POST, GET"
         assert answer.headers["Access-Control-Allow-Headers"] == "Content-Type"

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from embedded_server import PATIENCE, EmbeddedServer, free_port, serving
+from embedded_server import PATIENCE, EmbeddedServer, Served, free_port, serving
 
 from packager.protocol import message, methods
 from packager.protocol.services import HEALTH, MODEL, PREDICTION
@@ -41,8 +41,8 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def client(server: EmbeddedServer) -> Iterator[Client]:
-    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+def client(asked: Served) -> Iterator[Client]:
+    with grpc.insecure_channel(f"127.0.0.1:{asked.grpc_port}") as channel:
         yield Client(channel)
 
 

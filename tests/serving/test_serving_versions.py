@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +83,17 @@ def test_a_broken_version_leaves_the_old_one(server: EmbeddedServer, base: Path)
     assert status["error_code"] == "NOT_FOUND"
     assert status["error_message"].startswith("Could not find SavedModel .pb or .pbtxt")
     assert server.state("m", 1) == "AVAILABLE"
+    assert offset(server) == 1.0
+
+
+def test_a_version_that_failed_is_not_tried_again_while_its_folder_stays(
+    server: EmbeddedServer, models: Path, base: Path
+) -> None:
+    (base / "2").mkdir()
+    server.wait_for_state("m", 2, "END")
+    shutil.copytree(models / "affine" / "2", base / "2", dirs_exist_ok=True)
+    time.sleep(2.5)  # folders are looked at every second
+    assert server.state("m", 2) == "END"
     assert offset(server) == 1.0
 
 
