@@ -20,10 +20,11 @@ _SERVING = re.compile(r"(?P<version>\d+\.\d+\.\d+)(?P<gpu>-gpu)?")
 
 
 def audit(
-    target: PathLike, *, base: str = "official", version: int | None = None, report: Report = silent
+    target: PathLike, *, base: str | None = None, version: int | None = None, report: Report = silent
 ) -> Audit:
     """Tell what stands between ``target`` and the server on ``base``; nothing is run or built.
 
+    An image's own base is meant, and the official one for all else, unless one is named.
     Raises ImageNotFoundError where there is no such target, ModelFileError where its graph cannot be read.
     """
     from packager.targets import resolve  # brings numpy, which a build's audit does without
@@ -33,7 +34,7 @@ def audit(
         raise UsageError(
             f"{found.name!r} is a contract alone, without the graph", hint="packager audit models/NAME"
         )
-    return _audited(found.name, found.graph, base)
+    return _audited(found.name, found.graph, base or found.base or "official")
 
 
 def check_servables(servables: Sequence[ServableVersion], base: str, report: Report = silent) -> None:
@@ -65,14 +66,15 @@ def _audited(name: str, content: bytes, base: str) -> Audit:
     graph = read_graph(content, name)
     exporter = graph.meta_info_def.tensorflow_version or None
     server = server_on(base, exporter)
-    nodes = list(Reach(graph).all)
+    reach = Reach(graph)
+    nodes = list(reach.all)
     return Audit(
         target=name,
         server=server.name,
         exporter=exporter,
         nodes=len(nodes),
         operations=tuple(sorted({node.op for node in nodes})),
-        findings=audit_graph(graph, server),
+        findings=audit_graph(reach, server),
     )
 
 

@@ -48,6 +48,8 @@ class Target:
     """The content of ``saved_model.pb``; ``None`` where there is but a contract file."""
     recorded: bool
     """Whether the contract was recorded at conversion; else it is what the graph's signatures tell."""
+    base: str | None = None
+    """What an image says that it was built upon, as ``--base`` takes it."""
 
 
 def resolve(target: str | os.PathLike[str], *, version: int | None = None, report: Report = silent) -> Target:
@@ -106,7 +108,13 @@ def _version(text: str, kind: str, folder: Path, model: str, version: int | None
 
 
 def _found(
-    text: str, kind: str, model: str, version: int | None, contract: Contract | None, graph: bytes
+    text: str,
+    kind: str,
+    model: str,
+    version: int | None,
+    contract: Contract | None,
+    graph: bytes,
+    base: str | None = None,
 ) -> Target:
     return Target(
         name=text,
@@ -116,6 +124,7 @@ def _found(
         contract=contract or _told_by(graph, text, model),
         graph=graph,
         recorded=contract is not None,
+        base=base,
     )
 
 
@@ -170,13 +179,14 @@ def _engines(text: str, engine: Engine, found: EngineImage, version: int | None)
     from packager.smoketest.container import container_spec
     from packager.smoketest.folder import choose
 
+    _check_one_model(text, found.labels)
     model = image.model_name(found)
     with engine.container(container_spec(found.id, port=None)) as container:
         versions = image.versions_in(found, container)
         number = choose(versions, version, target=text)
         contract = image.contract_in(container, versions[number])
         graph = image.file_in(container, f"{versions[number]}/{GRAPH_FILE}")
-    return _found(text, "image", model, number, contract, graph)
+    return _found(text, "image", model, number, contract, graph, _base(found.labels))
 
 
 def _registrys(text: str, reference: ImageReference, version: int | None, report: Report) -> Target:
@@ -185,7 +195,7 @@ def _registrys(text: str, reference: ImageReference, version: int | None, report
     found = remote_image(reference, host_platform(), Cache.default(), report=report)
     model, number = _served(text, found.image, version)
     files = files_in(found.image, found.blobs, _paths(found.image, model, number), limit=LIMIT)
-    return _of_files(text, "registry", model, number, _below(files, f"/{model}/{number}/"))
+    return _of_files(text, "registry", model, number, files, _base(_labels(found.image)))
 
 
 def _layout(text: str, place: Path, version: int | None) -> Target:
@@ -194,20 +204,16 @@ def _layout(text: str, place: Path, version: int | None) -> Target:
     packed = read_layout(place)
     model, number = _served(text, packed.image, version)
     files = files_in(packed.image, packed.blobs, _paths(packed.image, model, number), limit=LIMIT)
-    return _of_files(text, "layout", model, number, _below(files, f"/{model}/{number}/"))
+    return _of_files(text, "layout", model, number, files, _base(_labels(packed.image)))
 
 
 def _served(text: str, image: Image, version: int | None) -> tuple[str, int]:
     """Return the model and the version of an image that packager built: its labels tell."""
     from packager.smoketest.folder import choose
 
-    told = image.config.get("config", {}).get("Labels") or {}
+    told = _labels(image)
     listed = told.get(labels.VERSIONS, "")
-    if "," in told.get(labels.MODEL, ""):
-        raise ImageNotFoundError(
-            f"{text!r} serves several models: {told[labels.MODEL]}",
-            hint="name one of their folders: packager inspect models/NAME",
-        )
+    _check_one_model(text, told)
     if not told.get(labels.MODEL) or not re.fullmatch(r"\d+(,\d+)*", listed):
         raise ImageNotFoundError(
             f"{text!r} does not tell which model it serves: packager did not build it",
@@ -222,12 +228,28 @@ def _paths(image: Image, model: str, version: int) -> list[str]:
     return [f"{folder}/{GRAPH_FILE}", *(f"{folder}/{FOLDER}/{name}" for name in FILES)]
 
 
-def _below(files: Mapping[str, bytes], folder: str) -> dict[str, bytes]:
-    return {path.split(folder, 1)[1]: content for path, content in files.items()}
+def _labels(image: Image) -> Mapping[str, str]:
+    return image.config.get("config", {}).get("Labels") or {}
 
 
-def _of_files(text: str, kind: str, model: str, version: int, files: Mapping[str, bytes]) -> Target:
+def _base(told: Mapping[str, str]) -> str | None:
+    return "embedded" if labels.RUNTIME in told else told.get("org.opencontainers.image.base.name")
+
+
+def _check_one_model(text: str, told: Mapping[str, str]) -> None:
+    if "," in told.get(labels.MODEL, ""):
+        raise ImageNotFoundError(
+            f"{text!r} serves several models: {told[labels.MODEL]}",
+            hint="name one of their folders: packager inspect models/NAME",
+        )
+
+
+def _of_files(
+    text: str, kind: str, model: str, version: int, files: Mapping[str, bytes], base: str | None
+) -> Target:
     """Return the version of which these files were taken out of an image, by their paths in it."""
+    below = f"/{model}/{version}/"
+    files = {path.split(below, 1)[1]: content for path, content in files.items()}
     if GRAPH_FILE not in files:
         raise ModelFileError(f"version {version} of {model!r} in {text!r} is no SavedModel: no {GRAPH_FILE}")
     with tempfile.TemporaryDirectory(prefix="packager-target-") as place:
@@ -235,4 +257,4 @@ def _of_files(text: str, kind: str, model: str, version: int, files: Mapping[str
         (folder / FOLDER).mkdir(parents=True)
         for path, content in files.items():
             (folder / path).write_bytes(content)
-        return _found(text, kind, model, version, read_contract(folder), files[GRAPH_FILE])
+        return _found(text, kind, model, version, read_contract(folder), files[GRAPH_FILE], base)

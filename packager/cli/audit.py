@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,7 +23,15 @@ MARKS = {
 
 def audit(
     target: options.Target,
-    base: options.Base = "official",
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            metavar="BASE",
+            help="The server's: official, embedded, or an image reference.",
+            show_default="an image's own, else official",
+        ),
+    ] = None,
     version: options.TargetVersion = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -54,7 +54,7 @@ def inspect(
 
     Shows its kind, who wrote it, layers, inputs and outputs, and what is unsafe in it. Nothing in the
     file is executed. Of a model that was made already, in a folder or an image, it shows the contract:
-    the signatures, and a request to each with the answer that was recorded.
+    the signatures, and a request to each with the answer that was recorded; with --verbose over gRPC too.
 
     Example: packager inspect model.h5 --json --sarif findings.sarif
     """
@@ -68,7 +68,7 @@ def inspect(
             from packager.interface import describe
 
             served = describe(target, report=shown.report)
-            shown.show(served, lambda console: render_served(served, console))
+            shown.show(served, lambda console: render_served(served, console, grpc=verbose))
 
 
 def _is_model_file(target: str) -> bool:
@@ -79,7 +79,7 @@ def _is_model_file(target: str) -> bool:
     return path.exists() or path.suffix in MODEL_FILES or target.startswith((".", os.sep))
 
 
-def render_served(served: ServedModel, console: Console) -> None:
+def render_served(served: ServedModel, console: Console, *, grpc: bool = False) -> None:
     """Show a contract as a page: head, and each signature with its example."""
     from rich.markup import escape
 
@@ -98,10 +98,10 @@ def render_served(served: ServedModel, console: Console) -> None:
             for spec in specs:
                 console.print(f"    {way:<3} {escape(str(spec))}")
         if signature.key in examples:
-            _render_example(examples[signature.key], console)
+            _render_example(examples[signature.key], console, grpc=grpc)
 
 
-def _render_example(call: ExampleCall, console: Console) -> None:
+def _render_example(call: ExampleCall, console: Console, *, grpc: bool) -> None:
     import json
 
     from rich.markup import escape
@@ -114,6 +114,10 @@ def _render_example(call: ExampleCall, console: Console) -> None:
                 console.print(f"      [dim]→[/] {escape(json.dumps(answer))}", soft_wrap=True)
     if call.row is None and call.columnar is None:
         console.print(f"    [dim]POST :{call.interface}, with a request too long to be shown[/]")
+    if grpc and call.grpc:
+        console.print(f"    [dim]gRPC {call.interface.capitalize()}[/]")
+        for line in call.grpc.splitlines():
+            console.print(f"      {escape(line)}", soft_wrap=True)
 
 
 def render(inspection: Inspection, console: Console) -> None:

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from packager.savedmodel.hazards import hazards
 from packager.savedmodel.reach import Node, Reach
@@ -44,11 +43,10 @@ class Server:
     """Whether its operations are: those of other images are anybody's guess, so no finding is an error."""
 
 
-def audit_graph(graph: Any, server: Server) -> tuple[Finding, ...]:
-    """Return what stands between a MetaGraphDef and ``server``, the worst first."""
-    reach = Reach(graph)
+def audit_graph(reach: Reach, server: Server) -> tuple[Finding, ...]:
+    """Return what stands between a graph and ``server``, the worst first."""
     found = [
-        *_versions(graph.meta_info_def.tensorflow_version, server),
+        *_versions(reach.exporter, server),
         *_operations(reach.all, server),
         *hazards(reach),
     ]

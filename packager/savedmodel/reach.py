@@ -30,6 +30,8 @@ class Reach:
     """The nodes of a MetaGraphDef that a server runs: to answer, to initialise, to restore."""
 
     def __init__(self, graph: Any) -> None:
+        self.exporter: str = graph.meta_info_def.tensorflow_version
+        """Version of the TensorFlow that wrote it, empty where nothing tells."""
         self._nodes = {node.name: node for node in graph.graph_def.node}
         self._functions = {function.signature.name: function for function in graph.graph_def.library.function}
         self.serving = {

@@ -225,6 +225,8 @@ def test_inspect_shows_signatures_and_examples(served: Served, packager: Run) ->
     for signature in served.model.signatures:
         assert f"signature   {signature.key}" in done.out
     assert "POST :predict" in done.out
+    assert "gRPC Predict" not in done.out
+    assert 'signature_name: "serving_default"' in packager("inspect", served.folder / "1", "-v").out
     assert packager("inspect", served.folder, "--json").json["recorded"] is True
 
 

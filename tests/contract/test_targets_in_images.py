@@ -50,6 +50,8 @@ def test_an_image_in_the_engine_is_a_target(
     image = engine.image(str(tag))
     assert image is not None
     assert image.labels[labels.CONTRACTS] == f"none,{contract_digest(servables[1].path)}"
+    assert found.base == str(tiny_base)
+    assert packager("audit", tag, "--json").json["server"] == str(tiny_base)
     done = packager("inspect", tag, "--json")
     assert (done.code, done.json["kind"]) == (0, "image"), done.err
     assert done.json["signatures"][0]["inputs"][0]["name"] == "a/b"

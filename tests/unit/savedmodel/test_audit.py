@@ -12,6 +12,7 @@ from packager.errors import AuditError, ModelFileError
 from packager.progress import Event, Level
 from packager.protocol import message
 from packager.savedmodel.audit import Server, audit_graph, operations
+from packager.savedmodel.reach import Reach
 from packager.values import Finding, ServableVersion, Severity
 
 SERVING = Server(name="tensorflow/serving:2.20.0", tensorflow="2.20.0", serving=True)
@@ -63,11 +64,11 @@ def _fill(
 
 
 def found(graph: Graph, server: Server = SERVING) -> list[tuple[str, Severity, str]]:
-    return [(f.rule, f.severity, f.layer) for f in audit_graph(graph.graph, server)]
+    return [(f.rule, f.severity, f.layer) for f in audit_graph(Reach(graph.graph), server)]
 
 
 def only(graph: Graph, server: Server = SERVING) -> Finding:
-    (finding,) = audit_graph(graph.graph, server)
+    (finding,) = audit_graph(Reach(graph.graph), server)
     return finding
 
 
@@ -138,7 +139,7 @@ def test_of_another_image_nothing_is_certain() -> None:
     ],
 )
 def test_versions_are_compared(exporter: str, severities: list[Severity]) -> None:
-    findings = audit_graph(Graph(exporter).node("answer", "Const").graph, SERVING)
+    findings = audit_graph(Reach(Graph(exporter).node("answer", "Const").graph), SERVING)
     assert [f.severity for f in findings] == severities
     assert {f.rule for f in findings} <= {"server-version"}
 
