@@ -9,7 +9,7 @@ from typing import Any
 
 from packager.contract.examples import example_json
 from packager.contract.prototext import examples_text, predict_text
-from packager.contract.samples import Sample, columns, is_finite, readable, rows
+from packager.contract.samples import Arrays, Sample, columns, is_finite, readable, rows
 from packager.values import Signature
 
 LIMIT = 16_384
@@ -73,14 +73,13 @@ def _call(sample: Sample, interface: str, model: str, limit: int | None) -> Exam
             grpc=short(examples_text(sample, model)),
         )
     row = columnar = row_answer = columnar_answer = None
-    numbers = sum(array.size for array in sample.inputs.values())
-    fits = limit is None or 2 * numbers <= limit  # a digit and a comma at least
+    fits, known = _may_fit(sample.inputs, limit), _may_fit(sample.outputs, limit)
     if sample.in_rows:
         row = _body(sample, "instances", rows(sample.inputs, readable)) if fits else None
-        row_answer = _answer("predictions", sample, collapsed=_collapsed_rows)
+        row_answer = _answer("predictions", sample, collapsed=_collapsed_rows) if known else None
     if sample.in_json:
         columnar = _body(sample, "inputs", columns(sample.inputs, readable)) if fits else None
-        columnar_answer = _answer("outputs", sample, collapsed=_collapsed_columns)
+        columnar_answer = _answer("outputs", sample, collapsed=_collapsed_columns) if known else None
     return ExampleCall(
         signature=sample.signature,
         interface=interface,
@@ -90,6 +89,11 @@ def _call(sample: Sample, interface: str, model: str, limit: int | None) -> Exam
         columnar_answer=short(columnar_answer),
         grpc=short(predict_text(sample, model)) if fits else None,
     )
+
+
+def _may_fit(arrays: Arrays, limit: int | None) -> bool:
+    """Tell whether writing the arrays out is worth a try: each value is a digit and a comma at least."""
+    return limit is None or 2 * sum(array.size for array in arrays.values()) <= limit
 
 
 def _body(sample: Sample, key: str, content: Any) -> dict[str, Any]:

@@ -113,6 +113,17 @@ def test_what_is_too_long_is_left_out_of_contracts_only() -> None:
     assert whole.row == {"instances": [{"x": [0.0] * LIMIT}]}
 
 
+def test_an_answer_that_is_too_long_is_left_out_alone() -> None:
+    sample = Sample(
+        signature="serving_default",
+        inputs={"x": np.zeros((1, 2), np.float32)},
+        outputs={"mask": np.zeros((1, LIMIT), np.int32)},
+    )
+    (call,) = example_calls([signature()], [sample], "m")
+    assert call.row == {"instances": [{"x": [0.0, 0.0]}]}
+    assert (call.row_answer, call.columnar_answer) == (None, None)
+
+
 def example(**features: list[float] | list[int] | list[bytes]) -> bytes:
     made = message("Example")()
     for name, values in features.items():
