@@ -84,6 +84,13 @@ class Catalog:
         with self._keeper.use(spec.name, version) as servable:
             yield servable
 
+    def is_quick(self, spec: ModelSpec) -> bool:
+        """Tell whether what a request is for, where it is loaded, may be expected to answer at once."""
+        if spec.label is not None:
+            return False
+        servable = self._keeper.serving(spec.name, spec.version)
+        return servable is not None and servable.session.quick
+
     def names(self) -> list[str]:
         """Return the names of all models, loaded or not."""
         return sorted(self._models)

@@ -52,6 +52,10 @@ class Keeper:
             self._unload_stale(model)
             self._changed.notify_all()
 
+    def serving(self, model: str, version: int | None) -> Servable | None:
+        """Return the servable that ``use`` would keep loaded now; it may be closed at any time."""
+        return self._serving.get((model, version))
+
     @contextmanager
     def use(self, model: str, version: int | None) -> Iterator[Servable]:
         """Keep a servable loaded inside a ``with``; no version means the highest that is available."""

@@ -20,19 +20,21 @@ class Tensor:
 
     __slots__ = ("dtype", "handle", "shape")
 
-    def __init__(self, handle: int) -> None:
-        """Take over ``handle``: it is freed with this object."""
+    def __init__(self, handle: int, dtype: DType | None = None, shape: Sequence[int] | None = None) -> None:
+        """Take over ``handle``: it is freed with this object. What is known of it need not be asked."""
         api = c_api()
         self.handle = handle
-        self.dtype = DType(api.TF_TensorType(handle))
-        self.shape = tuple(api.TF_Dim(handle, axis) for axis in range(api.TF_NumDims(handle)))
+        self.dtype = DType(api.TF_TensorType(handle)) if dtype is None else dtype
+        if shape is None:
+            shape = [api.TF_Dim(handle, axis) for axis in range(api.TF_NumDims(handle))]
+        self.shape = tuple(shape)
 
     @classmethod
     def from_bytes(cls, dtype: DType, shape: Sequence[int], data: bytes) -> Tensor:
         """Make a tensor of elements of a fixed size, in row-major order and native byte order."""
         handle = _allocate(dtype, shape, len(data))
         ctypes.memmove(c_api().TF_TensorData(handle), data, len(data))
-        return cls(handle)
+        return cls(handle, dtype, shape)
 
     @classmethod
     def from_proto(cls, serialised: bytes) -> Tensor:

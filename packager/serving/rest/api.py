@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 import zlib
 from collections.abc import Mapping
@@ -124,10 +123,9 @@ class RestApi:
             route = find_route(request.method, request.path)
             if route is None or route.verb != "predict":
                 return False
-            with self._catalog.use(route.model) as servable:
-                return servable.session.quick
-        except (VersionTooBigError, StatusError):
+        except VersionTooBigError:
             return False
+        return self._catalog.is_quick(route.model)
 
     def _preflight(self, request: Request) -> Answer:
         origin = request.headers.get("origin", "")
@@ -154,12 +152,16 @@ class RestApi:
     def _predict(self, model: ModelSpec, request: Request) -> bytes:
         with ExitStack() as in_use:
             # Found only after the body is read, and then kept: its signature and its graph belong together
-            servable = functools.cache(lambda: in_use.enter_context(self._catalog.use(model)))
-            asked = read_predict_request(
-                _plain_body(request), lambda key: _find_signature(servable(), key or DEFAULT_SIGNATURE)
-            )
+            servables: list[Servable] = []
+
+            def find(key: str) -> Signature:
+                if not servables:
+                    servables.append(in_use.enter_context(self._catalog.use(model)))
+                return _find_signature(servables[0], key or DEFAULT_SIGNATURE)
+
+            asked = read_predict_request(_plain_body(request), find)
             self._check_time(request)
-            outputs = predict(servable(), asked.signature, asked.inputs, self._options)
+            outputs = predict(servables[0], asked.signature, asked.inputs, self._options)
         return answers.predictions(outputs) if asked.in_rows else answers.outputs_object(outputs)
 
     def _ask_examples(self, route: Route, request: Request) -> bytes:
