@@ -23,7 +23,9 @@ from packager.signatures import Declaration
 from packager.values import (
     AS_THE_SOURCE,
     Binding,
+    Closeness,
     ConversionOptions,
+    Deviation,
     Endpoint,
     FileKind,
     Inspection,
@@ -61,11 +63,16 @@ class ConversionResult:
     signatures: tuple[Signature, ...]
     bindings: tuple[Binding, ...]
     parameters: int
-    parity: float
+    deviations: tuple[Deviation, ...]
     golden: float | None
     warnings: tuple[str, ...]
     fallbacks: tuple[str, ...]
     peak_memory: int
+
+    @property
+    def parity(self) -> float:
+        """Largest difference of any output."""
+        return max((found.largest for found in self.deviations), default=0.0)
 
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -135,10 +142,11 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     ).all()
     given = () if options.samples is None else read_requests(options.samples, endpoints[0].inputs)
     check_count(len(endpoints), options.warmup)
-    source = _Source(model, endpoints, given, request.inspection.path.stat().st_size, report)
+    size = request.inspection.path.stat().st_size
+    source = _Source(model, endpoints, given, size, options.close, report)
     source.record()
     exported = export(endpoints, request.work, resources=model.resources, report=report)
-    parity = source.compare(request.work)
+    deviations = source.compare(request.work)
     golden = _compare_golden(request, model, endpoints[0], report)
     say(report, "writing the contract")
     contract = Contract(
@@ -166,7 +174,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         signatures=exported.signatures,
         bindings=model.bindings,
         parameters=model.parameters,
-        parity=parity,
+        deviations=deviations,
         golden=golden,
         warnings=(*model.warnings, *exported.warnings, *unscaled, *_shipped(options)),
         fallbacks=(*exported.fallbacks, *source.fallbacks),
@@ -186,9 +194,16 @@ class _Source:
     """
 
     def __init__(
-        self, model: LoadedModel, endpoints: Sequence[Endpoint], given: Any, size: int, report: Report
+        self,
+        model: LoadedModel,
+        endpoints: Sequence[Endpoint],
+        given: Any,
+        size: int,
+        close: Closeness,
+        report: Report,
     ) -> None:
         self._model, self._endpoints, self._given, self._report = model, endpoints, given, report
+        self._close = close
         self._batches = (1, 2, 3) if size < _READ_OFTEN else (1, 2)
         self.samples: tuple[Sample, ...] = ()
         self.fallbacks: list[str] = []
@@ -201,8 +216,8 @@ class _Source:
             self._hold(error)
             self._record()
 
-    def compare(self, folder: Path) -> float:
-        """Ask the SavedModel in ``folder`` the same; return the largest difference."""
+    def compare(self, folder: Path) -> tuple[Deviation, ...]:
+        """Ask the SavedModel in ``folder`` the same; return the largest difference of each output."""
         try:
             return self._compare(folder)
         except ParityError as error:
@@ -217,12 +232,12 @@ class _Source:
             self._endpoints, self._given, batches=self._batches, report=self._report
         )
 
-    def _compare(self, folder: Path) -> float:
-        from packager.savedmodel.export import measure_parity
+    def _compare(self, folder: Path) -> tuple[Deviation, ...]:
+        from packager.savedmodel.parity import measure_parity
 
-        parity, reasons = measure_parity(folder, self.samples, report=self._report)
+        deviations, reasons = measure_parity(folder, self.samples, close=self._close, report=self._report)
         self.fallbacks += reasons
-        return parity
+        return deviations
 
     def _hold(self, error: ExportError) -> None:
         if not self._model.hold():

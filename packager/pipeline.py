@@ -97,7 +97,7 @@ def convert(
     from packager.interface import check_compatible
     from packager.isolation import run_isolated
     from packager.savedmodel import new_version
-    from packager.signatures import Declaration, read_declaration
+    from packager.signatures import Declaration, find_declaration, read_declaration
     from packager.targets import resolve
 
     check_model_name(name)
@@ -109,11 +109,10 @@ def convert(
     report = watch = Stopwatch(report)
     say(report, "inspecting the file")
     inspection, config = admit(Path(file), options.supplied)
-    declaration = (
-        Declaration()
-        if options.signature is None
-        else read_declaration(options.signature, model_file=inspection.path)
-    )
+    if options.signature is not None:
+        declaration = read_declaration(options.signature, model_file=inspection.path)
+    else:
+        declaration = find_declaration(Path(), name, model_file=inspection.path) or Declaration()
     with new_version(Path(output), name, version=version, replace=force) as slot:
         request = ConversionRequest(
             inspection=inspection,
@@ -148,6 +147,7 @@ def convert(
         parameters=result.parameters,
         unsafe_lambdas=ran,
         parity=result.parity,
+        deviations=result.deviations,
         golden=result.golden,
         warnings=(*(f"layer {layer!r}: bytecode from the file was run" for layer in ran), *result.warnings),
         fallbacks=result.fallbacks,

@@ -9,7 +9,7 @@ from packager import pipeline
 from packager.cli import options
 from packager.cli.screen import screen, size_text
 from packager.reproduction import verify_conversion
-from packager.values import Binding, Conversion, ConversionOptions, VerifiedVersion
+from packager.values import Binding, Closeness, Conversion, ConversionOptions, VerifiedVersion
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +38,8 @@ def convert(
     load_timeout: options.LoadTimeout = None,
     load_memory: options.LoadMemory = None,
     warmup_samples: options.WarmupSamples = False,
+    rtol: options.Rtol = 1e-5,
+    atol: options.Atol = 1e-5,
     compatible_with: options.CompatibleWith = None,
     verify: options.VerifyFolder = None,
     as_json: options.Json = False,
@@ -70,6 +72,7 @@ def convert(
             samples=samples,
             warmup=options.parse_warmup(warmup),
             warmup_samples=warmup_samples,
+            close=Closeness(rtol=rtol, atol=atol),
             golden=golden,
             golden_tolerance=golden_tolerance,
             load_timeout=options.parse_positive(load_timeout, "--load-timeout"),
@@ -116,6 +119,9 @@ def render(conversion: Conversion, console: Console) -> None:
     console.print(f"  parity      largest difference from the source model {conversion.parity:.3g}")
     if conversion.golden is not None:
         console.print(f"  golden      largest difference from the golden outputs {conversion.golden:.3g}")
+    if len(conversion.deviations) > 1:
+        for found in conversion.deviations:
+            console.print(f"    {found.largest:<9.3g} {escape(found.signature)} {escape(found.output)}")
     if any(binding.matched for binding in conversion.bindings):
         _render_bindings(conversion.bindings, console)
     for warning in conversion.warnings:

@@ -44,7 +44,8 @@ Signature = Annotated[
     typer.Option(
         "--signature",
         metavar="FILE",
-        help="TOML file that declares signatures, and the steps before and after the model.",
+        help="TOML file that declares signatures, and the steps before and after the model; else "
+        "what packager.toml in this folder declares under \\[models.NAME].",
     ),
 ]
 Samples = Annotated[
@@ -88,6 +89,13 @@ LoadMemory = Annotated[
         help="Memory that it may take.",
         show_default="4 GiB, and 6 times the weights",
     ),
+]
+Rtol = Annotated[
+    float,
+    typer.Option("--rtol", metavar="X", help="How far an answer may be from the source's, relative to it."),
+]
+Atol = Annotated[
+    float, typer.Option("--atol", metavar="X", help="How far an answer may be from the source's, absolute.")
 ]
 Warmup = Annotated[
     list[int] | None,

@@ -14,7 +14,7 @@ from packager.cli.convert import render as render_conversion
 from packager.cli.push import render as render_pushed
 from packager.cli.screen import screen
 from packager.cli.smoke import render as render_report
-from packager.values import ConversionOptions, Release
+from packager.values import Closeness, ConversionOptions, Release
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,6 +44,8 @@ def package(
     load_timeout: options.LoadTimeout = None,
     load_memory: options.LoadMemory = None,
     warmup_samples: options.WarmupSamples = False,
+    rtol: options.Rtol = 1e-5,
+    atol: options.Atol = 1e-5,
     compatible_with: options.CompatibleWith = None,
     base: options.Base = "official",
     engine: options.EngineChoice = "auto",
@@ -104,6 +106,7 @@ def package(
                 load_timeout=options.parse_positive(load_timeout, "--load-timeout"),
                 load_memory=options.parse_size(load_memory, "--load-memory"),
                 warmup_samples=warmup_samples,
+                close=Closeness(rtol=rtol, atol=atol),
                 compatible_with=compatible_with,
             ),
             base=base,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from packager.loading.keras1 import is_keras1, upgrade
 from packager.loading.lambdas import with_functions
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
+from packager.loading.state import without_state
 from packager.loading.target import Target
 from packager.loading.usercode import custom_objects, keras_is_tf_keras
 from packager.loading.weights import propose, set_weights
@@ -32,6 +34,20 @@ def load_model(
     objects = _objects(inspection, config, supplied)
     config, functions = with_functions(config, supplied)
     objects = {**objects, **functions}
+    if config is not None:
+        config, stateful = without_state(config)
+        model = _load(inspection, config, supplied, objects)
+        return dataclasses.replace(model, warnings=(*model.warnings, *map(_begins_afresh, stateful)))
+    return _load(inspection, config, supplied, objects)
+
+
+def _begins_afresh(layer: str) -> str:
+    return f"layer {layer!r} is stateful: served, it begins every request afresh"
+
+
+def _load(
+    inspection: Inspection, config: Config | None, supplied: Supplied, objects: Mapping[str, Any]
+) -> LoadedModel:
     if inspection.kind is FileKind.FULL_MODEL and config is not None:
         return _load_full(inspection, config, supplied, objects)
     target, published = _target(inspection, config, supplied, objects)

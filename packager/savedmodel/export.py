@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model.save import save_and_return_nodes
 
 from packager.contract import Sample
-from packager.errors import ExportError, ModelFileError, ParityError
-from packager.progress import Report, detail, say, silent
+from packager.errors import ExportError, ModelFileError
+from packager.progress import Report, say, silent
 from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish, traced_names
 from packager.savedmodel.restoring import add_restoring, drop_unused
 from packager.savedmodel.samples import BATCHES, random_requests
-from packager.savedmodel.stepwise import StepwiseModel, UnsupportedGraphError
 from packager.savedmodel.variables import Tensor, checkpoint_tensors, write_variables
 from packager.savedmodel.versions import output_error
 from packager.values import Endpoint, Signature, TensorSpec
-
-LOADED_WHOLE = 64 << 20
-"""Bytes of variables up to which a SavedModel is loaded as a server loads it, to compare it."""
-
-TOLERANCE = 1e-5
-"""Largest difference allowed between the source's and the SavedModel's answer, absolute and relative."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,68 +142,6 @@ def _answered(endpoint: Endpoint, request: Sequence[Any]) -> Sample:
         inputs=dict(zip([spec.name for spec in endpoint.inputs], arrays, strict=True)),
         outputs=dict(zip(endpoint.outputs, answers, strict=True)),
     )
-
-
-def measure_parity(
-    folder: Path, samples: Sequence[Sample], *, report: Report = silent
-) -> tuple[float, tuple[str, ...]]:
-    """Ask the SavedModel in ``folder``, and return the largest difference from ``samples``.
-
-    One of more than LOADED_WHOLE bytes is asked in steps; returned as well is why not, where that cannot be.
-    Raises ParityError where an answer is further off than TOLERANCE.
-    """
-    say(report, "comparing the SavedModel with its source")
-    if sum(file.stat().st_size for file in folder.glob("variables/*")) > LOADED_WHOLE:
-        try:
-            return _largest_difference(StepwiseModel(folder).ask, samples), ()
-        except UnsupportedGraphError as error:
-            reason = f"the SavedModel was loaded whole to compare it: {error}"
-            detail(report, reason)
-            return _largest_difference(_loaded(folder), samples), (reason,)
-    return _largest_difference(_loaded(folder), samples), ()
-
-
-Ask = Callable[[str, Sequence[Mapping[str, Any]]], Sequence[Mapping[str, Any]]]
-
-
-def _loaded(folder: Path) -> Ask:
-    model = tf.saved_model.load(str(folder))
-    return lambda key, requests: [model.signatures[key](**request) for request in requests]
-
-
-def _largest_difference(ask: Ask, samples: Sequence[Sample]) -> float:
-    worst = 0.0
-    for key in dict.fromkeys(sample.signature for sample in samples):
-        asked = [sample for sample in samples if sample.signature == key]
-        requests = [{name: tf.constant(a) for name, a in sample.inputs.items()} for sample in asked]
-        for sample, answers in zip(asked, ask(key, requests), strict=True):
-            for name, expected in sample.outputs.items():
-                worst = max(worst, _difference(name, expected, answers[name].numpy()))
-    return worst
-
-
-def _difference(name: str, expected: Any, answer: Any) -> float:
-    if expected.dtype.kind in "OSU":
-        if not np.array_equal(np.asarray(expected, object), np.asarray(answer, object)):
-            raise ParityError(f"output {name!r} of the SavedModel differs from the source model's")
-        return 0.0
-    if answer.dtype.kind in "fc" and (np.isnan(answer) != np.isnan(expected)).any():
-        raise ParityError(
-            f"output {name!r} is NaN where the source model's is not, or the other way round",
-            hint="weights that hold NaN leave answers to chance: ask for weights of another epoch",
-        )
-    if not np.allclose(answer, expected, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True):
-        raise ParityError(
-            f"output {name!r} differs by {_largest(answer, expected):.3g} from the source model's",
-            hint=f"up to {TOLERANCE:g} is allowed, absolute and relative",
-        )
-    return _largest(answer, expected)
-
-
-def _largest(a: Any, b: Any) -> float:
-    with np.errstate(invalid="ignore"):
-        difference = np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64))
-    return float(np.nan_to_num(difference).max(initial=0.0))
 
 
 def _captured_variables(functions: Iterable[Any]) -> list[Any]:

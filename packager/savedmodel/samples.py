@@ -17,6 +17,9 @@ Array = npt.NDArray[Any]
 BATCHES = (1, 2, 3)
 """Examples in the recorded requests: one alone, as most clients send, and several."""
 
+TEXTS = ("one", "two words", "three more words")
+"""What a model that takes text is asked, where no vocabulary tells its words."""
+
 FREE_DIMENSION = (8, 16, 32, 64, 128, 224)
 """Sizes tried for dimensions that a model leaves free, until one fits it (windows, strides, pooling)."""
 
@@ -27,20 +30,18 @@ def random_requests(endpoint: Endpoint, batches: Sequence[int]) -> Iterator[list
     free_dimensions = any(None in spec.shape[1:] for spec in endpoint.inputs)
     for free in FREE_DIMENSION if free_dimensions else FREE_DIMENSION[:1]:
         sizes = batches[:1] if fixed_batch else batches
-        yield [sample_inputs(endpoint.inputs, endpoint.limits, batch=batch, free=free) for batch in sizes]
+        yield [sample_inputs(endpoint.inputs, endpoint.drawn_from, batch=batch, free=free) for batch in sizes]
 
 
 def sample_inputs(
-    specs: Sequence[TensorSpec], limits: Sequence[int | None], *, batch: int, free: int
+    specs: Sequence[TensorSpec], drawn_from: Sequence[int | tuple[str, ...] | None], *, batch: int, free: int
 ) -> list[Array]:
     """Return one array for each spec, shape ``(batch, …)`` with every other free dimension ``free``.
 
-    Floats lie in [0, 1), whole numbers below the limit. numpy promises that RandomState draws
+    Floats lie in [0, 1), whole numbers below what ``drawn_from`` says, texts are some of its. numpy promises that RandomState draws
     the same numbers from one seed in every version, so requests do not change from run to run.
     """
-    return [
-        _values(spec, limit, _sizes(spec, batch, free)) for spec, limit in zip(specs, limits, strict=True)
-    ]
+    return [_values(spec, of, _sizes(spec, batch, free)) for spec, of in zip(specs, drawn_from, strict=True)]
 
 
 def _sizes(spec: TensorSpec, batch: int, free: int) -> tuple[int, ...]:
@@ -48,12 +49,13 @@ def _sizes(spec: TensorSpec, batch: int, free: int) -> tuple[int, ...]:
     return (first, *(free if d is None else d for d in spec.shape[1:]))
 
 
-def _values(spec: TensorSpec, limit: int | None, shape: tuple[int, ...]) -> Array:
+def _values(spec: TensorSpec, drawn_from: int | tuple[str, ...] | None, shape: tuple[int, ...]) -> Array:
     # Seeded by name and shape: two inputs of one shape differ, so a swap shows, and so do two batches.
     random = np.random.RandomState(zlib.crc32(f"{spec.name} {shape}".encode()))
     if spec.dtype == "string":
-        words = np.array([b"one", b"two words", b"three more words"], dtype=object)
-        return words[random.randint(0, len(words), size=shape)]
+        texts = drawn_from if isinstance(drawn_from, tuple) and drawn_from else TEXTS
+        chosen: Array = np.array([text.encode() for text in texts], dtype=object)
+        return np.asarray(chosen[random.randint(0, len(chosen), size=shape)])
     try:
         dtype = np.dtype(spec.dtype)
     except TypeError as error:
@@ -63,6 +65,8 @@ def _values(spec: TensorSpec, limit: int | None, shape: tuple[int, ...]) -> Arra
         ) from error
     if dtype.kind == "b":
         return random.randint(0, 2, size=shape).astype(dtype)
-    if limit is not None or dtype.kind in "iu":
-        return random.randint(0, limit or 10, size=shape).astype(dtype)
+    if isinstance(drawn_from, tuple):
+        drawn_from = None  # texts of a declaration, for what is not text
+    if drawn_from is not None or dtype.kind in "iu":
+        return random.randint(0, 10 if drawn_from is None else drawn_from, size=shape).astype(dtype)
     return random.random_sample(size=shape).astype(dtype)

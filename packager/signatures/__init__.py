@@ -3,7 +3,8 @@
 ``packager.signatures.endpoints`` makes them of a model and needs TensorFlow; all else here does not.
 """
 
-from packager.signatures.declaration import Declaration, read_declaration
+from packager.signatures.declaration import Declaration
+from packager.signatures.reading import find_declaration, read_declaration
 from packager.signatures.serving import rename
 
-__all__ = ["Declaration", "read_declaration", "rename"]
+__all__ = ["Declaration", "find_declaration", "read_declaration", "rename"]

@@ -26,26 +26,20 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
 
-from packager.errors import SignatureError, UsageError
-from packager.signatures.files import read_numbers, read_words
-from packager.signatures.steps import STEPS, Resize, Step
+from packager.signatures.steps import Resize, Split, Step, Vocabulary
 from packager.values import Shape
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 OPTIONAL = ("bytes", "classify", "regress")
 """The signatures that can be chosen; ``serving_default`` is always there."""
 
-T = TypeVar("T")
+DTYPES = (
+    *("float32", "float64", "float16", "int8", "int16", "int32", "int64"),
+    *("uint8", "uint16", "uint32", "uint64", "bool", "string"),
+)
+"""What clients can send."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +57,13 @@ class InputDeclaration:
     def __post_init__(self) -> None:
         if any(isinstance(step, Resize) for step in self.steps[1:]):
             raise ValueError("resize has to be the first step")
+        for step, followers in ((step, self.steps[i:]) for i, step in enumerate(self.steps, start=1)):
+            if isinstance(step, Split) and not (followers and isinstance(followers[0], Vocabulary)):
+                raise ValueError("a vocabulary has to follow split")
+        if self.dtype is not None and self.dtype not in DTYPES:
+            raise ValueError(f"dtype is one of {', '.join(DTYPES)}")
+        if len(set(self.columns)) != len(self.columns):
+            raise ValueError("a column is named twice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,8 @@ class OutputDeclaration:
             raise ValueError("activation is softmax or sigmoid")
         if self.top_k is not None and self.top_k < 1:
             raise ValueError("top_k is 1 or more")
+        if self.top_k is not None and self.threshold is not None:
+            raise ValueError("top_k and threshold both say which classes are wanted: choose one")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,95 +97,6 @@ class Declaration:
     inputs: Mapping[str, InputDeclaration] = dataclasses.field(default_factory=dict)
     outputs: Mapping[str, OutputDeclaration] = dataclasses.field(default_factory=dict)
 
-
-def read_declaration(file: Path, *, model_file: Path) -> Declaration:
-    """Read a declaration; files that it names lie beside it, datasets in ``model_file``.
-
-    Raises UsageError where it is no TOML, SignatureError where it says what cannot be.
-    """
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"cannot read the declaration {str(file)!r}: {error}", hint="it is a TOML file: --signature FILE"
-        ) from error
-    return parse_declaration(document, folder=file.parent, model_file=model_file)
-
-
-def parse_declaration(document: Mapping[str, Any], *, folder: Path, model_file: Path) -> Declaration:
-    """Check what a TOML document declares, and read the files that it names."""
-    source = _Source(folder=folder, model_file=model_file)
-    tables = dict(document)
-    inputs = {name: source.input(entry, f"inputs.{name}") for name, entry in tables.pop("inputs", {}).items()}
-    outputs = {
-        name: source.output(entry, f"outputs.{name}") for name, entry in tables.pop("outputs", {}).items()
-    }
-    signatures = tables.get("signatures", {})
-    if unknown := signatures.keys() - set(OPTIONAL):
-        raise SignatureError(
-            f"no signature {', '.join(map(repr, sorted(unknown)))}", hint=f"choose of: {', '.join(OPTIONAL)}"
-        )
-    return _made(Declaration, {**tables, "inputs": inputs, "outputs": outputs}, "the declaration")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """Where the values come from that a declaration only names."""
-
-    folder: Path
-    model_file: Path
-
-    def input(self, entry: Mapping[str, Any], where: str) -> InputDeclaration:
-        steps = tuple(self.step(step, f"{where}.steps[{i}]") for i, step in enumerate(entry.get("steps", ())))
-        values: dict[str, Any] = {**_tuples(entry), "steps": steps}
-        if "shape" in entry:
-            values["shape"] = tuple(None if size == -1 else size for size in entry["shape"])
-        return _made(InputDeclaration, values, where)
-
-    def output(self, entry: Mapping[str, Any], where: str) -> OutputDeclaration:
-        return _made(OutputDeclaration, self.words(_tuples(entry), "labels"), where)
-
-    def step(self, entry: Mapping[str, Any], where: str) -> Step:
-        kinds = {dataclasses.fields(kind)[0].name: kind for kind in STEPS}
-        kind = next((kinds[key] for key in entry if key in kinds), None)
-        if kind is None:
-            raise SignatureError(
-                f"unknown step {', '.join(entry) or '{}'} in {where}",
-                hint=f"the steps are: {', '.join(kinds)}",
-            )
-        values = {key: self.numbers(value) for key, value in _tuples(entry).items()}
-        return _made(kind, self.words(values, "vocabulary"), where)
-
-    def numbers(self, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            return value
-        if value.keys() == {"dataset"}:
-            return read_numbers(self.model_file, value["dataset"])
-        if value.keys() == {"npz", "array"}:
-            return read_numbers(self.folder / value["npz"], value["array"])
-        raise SignatureError(
-            f"unknown source of numbers {dict(value)}",
-            hint='{ dataset = "PATH IN THE .h5" } or { npz = "FILE", array = "NAME" }',
-        )
-
-    def words(self, values: Mapping[str, Any], key: str) -> dict[str, Any]:
-        if isinstance(values.get(key), str):
-            return {**values, key: read_words(self.folder / values[key])}
-        return dict(values)
-
-
-def _tuples(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-
-
-def _made(kind: type[T], values: Mapping[str, Any], where: str) -> T:
-    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    if unknown := values.keys() - set(known):
-        raise SignatureError(
-            f"unknown key {', '.join(map(repr, sorted(unknown)))} in {where}",
-            hint=f"the keys are: {', '.join(known)}",
-        )
-    try:
-        return kind(**values)
-    except (TypeError, ValueError) as error:
-        raise SignatureError(f"{where}: {error}", hint=f"the keys are: {', '.join(known)}") from error
+    def __post_init__(self) -> None:
+        if self.batch is not None and self.batch < 1:
+            raise ValueError("batch is 1 or more, or left out: any")

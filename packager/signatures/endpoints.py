@@ -50,6 +50,7 @@ class Endpoints:
                 declaration.inputs.get(spec.name, InputDeclaration()),
                 batch=declaration.batch,
                 vocabulary=vocabulary,
+                alone=len(inputs) == 1,
             )
             for spec, public, vocabulary in zip(inputs, named, vocabularies, strict=True)
         ]
@@ -89,14 +90,14 @@ class Endpoints:
         return len(self._sent) == 1 and takes_images(self._sent[0])
 
     def _tensors(self, pixels: bool) -> Endpoint:
-        limits = [PIXELS] if pixels else [f.limit for f in self._adapters for _ in f.published]
+        drawn_from = [PIXELS] if pixels else [f.drawn_from for f in self._adapters for _ in f.published]
         return Endpoint(
             key=DEFAULT_KEY,
             method=PREDICT_METHOD,
             inputs=self._sent,
             outputs=self._names_out(),
             call=lambda tensors: self._answer(self._scores(tensors)),
-            limits=tuple(limits),
+            drawn_from=tuple(drawn_from),
             resources=self._resources(),
         )
 

@@ -39,12 +39,35 @@ def decoder(spec: TensorSpec, resize: Resize | None) -> Callable[[Any], Any]:
     resized = function_of(resize) if resize else (lambda images: images)
 
     def decode(encoded: Any) -> Any:
-        pixels = tf.io.decode_image(encoded, channels=channels, expand_animations=False)
-        pixels.set_shape((None, None, channels))
-        return resized(tf.cast(pixels, tf.float32)[tf.newaxis])[0]
+        return resized((_grey(encoded) if channels == 1 else _colours(encoded))[tf.newaxis])[0]
 
     row = tf.TensorSpec((*(resize.resize if resize else (None, None)), channels), tf.float32)
     return lambda batch: tf.map_fn(decode, batch, fn_output_signature=row)
+
+
+_LUMINANCE = (0.299, 0.587, 0.114)
+"""Of red, green and blue (ITU-R BT.601), as JPEG has it."""
+
+_PNG, _JPEG = b"\x89PN", b"\xff\xd8\xff"
+
+
+def _colours(encoded: Any) -> Any:
+    pixels = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    return tf.cast(tf.ensure_shape(pixels, (None, None, 3)), tf.float32)
+
+
+def _grey(encoded: Any) -> Any:
+    """Decode to one channel, which TensorFlow does itself for PNG and JPEG only."""
+
+    def whole() -> Any:
+        return tf.cast(tf.io.decode_image(encoded, channels=1, expand_animations=False), tf.float32)
+
+    def mixed() -> Any:
+        return tf.round(tf.reduce_sum(_colours(encoded) * _LUMINANCE, axis=-1, keepdims=True))
+
+    start = tf.strings.substr(encoded, 0, 3)
+    one_channel = tf.logical_or(start == _PNG, start == _JPEG)
+    return tf.ensure_shape(tf.cond(one_channel, whole, mixed), (None, None, 1))
 
 
 def encoded_images(pixels: Any) -> Any:

@@ -7,15 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from packager.errors import SignatureError
 from packager.signatures.declaration import InputDeclaration
+from packager.signatures.images import takes_images
 from packager.signatures.preprocessing import Function, chain, function_of
-from packager.signatures.steps import OneHot, Resize
+from packager.signatures.steps import OneHot, Resize, Split, Vocabulary
 from packager.values import Shape, TensorSpec
 
 PIXELS = 256
+"""Values of a pixel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +30,8 @@ class Adapter:
     functions: tuple[Function, ...]
     """The steps, and the cast to the model's own dtype."""
     declared: InputDeclaration
-    limit: int | None
+    drawn_from: int | tuple[str, ...] | None
+    """What random values lie below, or the texts that they are."""
 
     def __call__(self, tensors: Sequence[Any]) -> Any:
         """Turn the client's tensors into the model's one."""
@@ -41,20 +45,60 @@ class Adapter:
 
 
 def adapter(
-    spec: TensorSpec, name: str, declared: InputDeclaration, *, batch: int | None, vocabulary: int | None
+    spec: TensorSpec,
+    name: str,
+    declared: InputDeclaration,
+    *,
+    batch: int | None,
+    vocabulary: int | None,
+    alone: bool,
 ) -> Adapter:
     """Return the adapter of the model's input ``spec``, published under ``name``.
 
-    Raises SignatureError where the declaration does not fit the input.
+    ``vocabulary`` is surely its own where it is ``alone``. Raises SignatureError where the declaration does not
+    fit the input.
     """
     sent = _sent(spec, declared, batch)
     functions = [function_of(step) for step in declared.steps]
-    one_hot = next((step.one_hot for step in declared.steps if isinstance(step, OneHot)), None)
+    _check_vocabulary(spec, declared, vocabulary if alone else None)
     return Adapter(
         published=_published(dataclasses.replace(sent, name=name), declared.columns),
         functions=(*functions, _cast(spec.dtype)),
         declared=declared,
-        limit=one_hot if one_hot is not None else vocabulary,
+        drawn_from=_drawn_from(sent, declared, vocabulary),
+    )
+
+
+def _drawn_from(
+    sent: TensorSpec, declared: InputDeclaration, vocabulary: int | None
+) -> int | tuple[str, ...] | None:
+    words = next((step.vocabulary for step in declared.steps if isinstance(step, Vocabulary)), None)
+    if words is not None:
+        return texts(words) if isinstance(declared.steps[0], Split) else (*words, "a word of no vocabulary")
+    one_hot = next((step.one_hot for step in declared.steps if isinstance(step, OneHot)), None)
+    if one_hot is not None:
+        return one_hot
+    return PIXELS if takes_images(sent) and sent.dtype == "uint8" else vocabulary
+
+
+def _check_vocabulary(spec: TensorSpec, declared: InputDeclaration, size: int | None) -> None:
+    """See that an Embedding of ``size`` rows can look up all that a declared vocabulary gives."""
+    for step in declared.steps:
+        if isinstance(step, Vocabulary) and size is not None and step.limit > size:
+            raise SignatureError(
+                f"input {spec}: the vocabulary gives numbers up to {step.limit - 1}, and the model's "
+                f"embedding has {size} rows",
+                hint=f"give the vocabulary of the training: {size} words, padding and unknown among them",
+            )
+
+
+def texts(words: Sequence[str], *, count: int = 64, longest: int = 12) -> tuple[str, ...]:
+    """Return texts of one to ``longest`` of ``words``, the same each time."""
+    random, known = np.random.RandomState(0), [word for word in words if word]
+    return tuple(
+        " ".join(known[i] for i in random.randint(0, len(known), size=1 + number % longest))
+        for number in range(count)
+        if known
     )
 
 
@@ -71,7 +115,10 @@ def _sent(spec: TensorSpec, declared: InputDeclaration, batch: int | None) -> Te
         try:
             shape, dtype = step.takes(shape, dtype)
         except ValueError as error:
-            raise SignatureError(f"input {spec}: {error}", hint=f"[inputs.{spec.name}] steps") from error
+            raise SignatureError(
+                f"inputs.{spec.name}.steps do not fit the model's input {spec}: {error}",
+                hint=f"as in {step.EXAMPLE}: the steps go from what clients send to what the model takes",
+            ) from error
     if declared.dtype is not None:
         dtype = _dtype(spec, declared.dtype, dtype)
     if declared.shape is not None:
@@ -82,15 +129,12 @@ def _sent(spec: TensorSpec, declared: InputDeclaration, batch: int | None) -> Te
 
 
 def _dtype(spec: TensorSpec, declared: str, needed: str) -> str:
-    try:
-        name: str = tf.as_dtype(declared).name
-    except TypeError as error:
-        raise SignatureError(f"no dtype {declared!r}", hint="float32, int64, uint8, string, …") from error
-    if (name == "string") != (needed == "string"):
+    if (declared == "string") != (needed == "string"):
         raise SignatureError(
-            f"input {spec} cannot be sent as {declared}", hint="text needs a step: { vocabulary = FILE }"
+            f'inputs.{spec.name}.dtype = "{declared}": what comes before the steps is {needed}',
+            hint='text becomes numbers by the step { vocabulary = "words.txt" }',
         )
-    return name
+    return declared
 
 
 def _narrowed(spec: TensorSpec, shape: Shape, declared: Shape) -> Shape:
@@ -100,7 +144,7 @@ def _narrowed(spec: TensorSpec, shape: Shape, declared: Shape) -> Shape:
     )
     if not fits:
         raise SignatureError(
-            f"input {spec} cannot have shape {_shown(declared)}", hint=f"it fixes {_shown(shape)}; -1 is free"
+            f"input {spec} cannot be given as {_shown(declared)}", hint=f"it is {_shown(shape)}; -1 is free"
         )
     return declared
 
@@ -114,7 +158,8 @@ def _published(sent: TensorSpec, columns: Sequence[str]) -> tuple[TensorSpec, ..
         return (sent,)
     if len(sent.shape) != 2 or sent.shape[-1] != len(columns):
         raise SignatureError(
-            f"{len(columns)} columns for input {sent}", hint="name each value of the last dimension once"
+            f"inputs.{sent.name}.columns: {len(columns)} columns for {sent}",
+            hint="a table has a row of values for each example: name each of them once",
         )
     return tuple(dataclasses.replace(sent, name=column, shape=sent.shape[:-1]) for column in columns)
 

@@ -63,6 +63,8 @@ def _label(labels: tuple[str, ...], classes: Any) -> Any:
 
 def _check(declared: OutputDeclaration, spec: TensorSpec) -> None:
     size = spec.shape[-1] if len(spec.shape) > 1 else None
+    if declared.activation == "softmax" and size == 1:
+        raise SignatureError(f"the softmax of output {spec} is always 1", hint='activation = "sigmoid"')
     classes = 2 if size == 1 else size
     if (declared.labels or declared.top_k or declared.argmax) and classes is None:
         raise SignatureError(

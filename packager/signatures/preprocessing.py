@@ -49,7 +49,7 @@ class Lookup(tf.Module):  # type: ignore[misc]
     def __init__(self, step: Vocabulary) -> None:
         super().__init__()
         words = tf.constant(step.vocabulary)
-        numbers = tf.range(len(step.vocabulary), dtype=tf.int64)
+        numbers = tf.range(step.first, step.first + len(step.vocabulary), dtype=tf.int64)
         entries = tf.lookup.KeyValueTensorInitializer(words, numbers)
         self.table = tf.lookup.StaticHashTable(entries, default_value=step.unknown)
 
@@ -71,7 +71,8 @@ def _(step: Rescale) -> Function:
 
 @function_of.register
 def _(step: Standardize) -> Function:
-    return lambda tensor: (_floats(tensor) - tf.constant(step.mean)) / tf.constant(step.std)
+    mean, std = (tf.constant(numbers, tf.float32) for numbers in (step.mean, step.std))
+    return lambda tensor: (_floats(tensor) - mean) / std
 
 
 @function_of.register

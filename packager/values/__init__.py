@@ -27,8 +27,10 @@ from packager.values.images import (
 )
 from packager.values.models import (
     AS_THE_SOURCE,
+    Closeness,
     Conversion,
     ConversionOptions,
+    Deviation,
     Endpoint,
     ServableVersion,
     Signature,
@@ -78,6 +80,8 @@ __all__ = [
     "Conversion",
     "ConversionOptions",
     "AS_THE_SOURCE",
+    "Closeness",
+    "Deviation",
     "check_model_name",
     "check_version",
     "ImageReference",

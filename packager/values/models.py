@@ -34,8 +34,8 @@ class Endpoint:
     """Names; what is traced tells the rest."""
     call: Callable[[Sequence[Any]], Sequence[Any]]
     """Tensors in the order of ``inputs`` → tensors in the order of ``outputs``."""
-    limits: tuple[int | None, ...] = ()
-    """For each input, what its whole numbers lie below; ``None`` where it takes any."""
+    drawn_from: tuple[int | tuple[str, ...] | None, ...] = ()
+    """For each input, what its whole numbers lie below, or its texts; ``None`` where it takes any."""
     encode: Callable[[Sequence[Any]], Sequence[Any]] = tuple
     """The arrays of a request to the first endpoint → those of the same request to this one."""
     resources: tuple[Any, ...] = ()
@@ -53,6 +53,28 @@ class ServableVersion:
     def __post_init__(self) -> None:
         check_model_name(self.name)
         check_version(self.version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closeness:
+    """How far an answer may be from another: ``atol + rtol * |the other|``."""
+
+    rtol: float = 1e-5
+    atol: float = 1e-5
+
+    def __post_init__(self) -> None:
+        for option, value in (("--rtol", self.rtol), ("--atol", self.atol)):
+            if not 0 <= value < float("inf"):
+                raise UsageError(f"invalid {option} {value:g}", hint=f"{option} 1e-5")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """How far one output of a SavedModel is from the source model's, at most."""
+
+    signature: str
+    output: str
+    largest: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +103,9 @@ class ConversionOptions:
     """Seconds that the conversion may take, by the size of the weights unless given."""
     load_memory: int | None = None
     """Bytes of memory that it may take, by the size of the weights unless given."""
+    close: Closeness = Closeness()
+    """How far the SavedModel's answers may be from the source's."""
+
     compatible_with: str | None = None
     """A target whose clients must not break: what would break them is refused."""
 
@@ -114,6 +139,8 @@ class Conversion:
     """Layers whose bytecode, from the file, was run because that was allowed."""
     parity: float
     """Largest absolute difference between the source model's and the SavedModel's answers."""
+    deviations: tuple[Deviation, ...] = ()
+    """The same, of each output."""
     golden: float | None = None
     """Largest absolute difference from the golden outputs, where there were any."""
     warnings: tuple[str, ...] = ()

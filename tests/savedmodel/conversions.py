@@ -68,9 +68,9 @@ def _sizes(size: int) -> Iterator[None]:
     """Let weights of ``size`` bytes stay in the file, and SavedModels of as many be asked in steps."""
     import packager.loading.deferred as deferred
     from packager import stored
-    from packager.savedmodel import export
+    from packager.savedmodel import parity
 
-    places: list[tuple[Any, str]] = [(deferred, "LARGE"), (stored, "LARGE"), (export, "LOADED_WHOLE")]
+    places: list[tuple[Any, str]] = [(deferred, "LARGE"), (stored, "LARGE"), (parity, "LOADED_WHOLE")]
     before = [getattr(module, name) for module, name in places]
     try:
         for module, name in places:
