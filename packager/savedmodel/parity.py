@@ -90,7 +90,8 @@ def _difference(key: tuple[str, str], expected: Any, answer: Any, close: Closene
 
 def _unequal(what: str, expected: Any, answer: Any) -> float:
     """Compare what is equal or is not: text, whole numbers, truth values."""
-    different = np.asarray(expected, object) != np.asarray(answer, object)
+    expected, answer = np.asarray(expected, object), np.asarray(answer, object)
+    different = np.asarray(expected != answer)
     if different.any():
         where = tuple(int(i) for i in np.argwhere(different)[0])
         raise ParityError(

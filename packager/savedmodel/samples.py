@@ -38,8 +38,9 @@ def sample_inputs(
 ) -> list[Array]:
     """Return one array for each spec, shape ``(batch, …)`` with every other free dimension ``free``.
 
-    Floats lie in [0, 1), whole numbers below what ``drawn_from`` says, texts are some of its. numpy promises that RandomState draws
-    the same numbers from one seed in every version, so requests do not change from run to run.
+    Floats lie in [0, 1), whole numbers below what ``drawn_from`` says, texts are some of its. numpy
+    promises that RandomState draws the same numbers from one seed in every version, so requests do not
+    change from run to run.
     """
     return [_values(spec, of, _sizes(spec, batch, free)) for spec, of in zip(specs, drawn_from, strict=True)]
 

@@ -30,11 +30,16 @@ class Adapter:
     functions: tuple[Function, ...]
     """The steps, and the cast to the model's own dtype."""
     declared: InputDeclaration
+    fixed: bool
+    """Whether sizes are declared that the model leaves free."""
     drawn_from: int | tuple[str, ...] | None
     """What random values lie below, or the texts that they are."""
 
     def __call__(self, tensors: Sequence[Any]) -> Any:
         """Turn the client's tensors into the model's one."""
+        if self.fixed:  # servers compare no shapes
+            pairs = zip(tensors, self.published, strict=True)
+            tensors = [tf.ensure_shape(tensor, spec.shape) for tensor, spec in pairs]
         given = tf.stack(tensors, axis=-1) if self.declared.columns else tensors[0]
         return chain(self.functions)(given)
 
@@ -55,8 +60,8 @@ def adapter(
 ) -> Adapter:
     """Return the adapter of the model's input ``spec``, published under ``name``.
 
-    ``vocabulary`` is surely its own where it is ``alone``. Raises SignatureError where the declaration does not
-    fit the input.
+    ``vocabulary`` is surely its own where it is ``alone``. Raises SignatureError where the declaration
+    does not fit the input.
     """
     sent = _sent(spec, declared, batch)
     functions = [function_of(step) for step in declared.steps]
@@ -65,6 +70,7 @@ def adapter(
         published=_published(dataclasses.replace(sent, name=name), declared.columns),
         functions=(*functions, _cast(spec.dtype)),
         declared=declared,
+        fixed=declared.shape is not None or batch is not None,
         drawn_from=_drawn_from(sent, declared, vocabulary),
     )
 

@@ -1,7 +1,7 @@
 """Write the files of eight trainings: the ``.h5``, what belongs to it, and requests with the right answers.
 
-Run as a program: ``python make_trained.py FOLDER``. All preprocessing here is plain numpy, and the answers are
-those of the model in memory before it was saved, so nothing of packager judges itself.
+Run as a program: ``python make_trained.py FOLDER``. All preprocessing here is plain numpy, and the answers
+are those of the model in memory before it was saved, so nothing of packager judges itself.
 """
 
 from __future__ import annotations
@@ -165,7 +165,10 @@ def memory(folder: Path) -> dict[str, Any]:
     """An LSTM that is stateful, of a fixed batch; it begins each request afresh."""
     layers = tf_keras.layers
     model = tf_keras.Sequential(
-        [layers.LSTM(3, stateful=True, batch_input_shape=(2, 4, 2), name="lstm"), layers.Dense(1, name="next")]
+        [
+            layers.LSTM(3, stateful=True, batch_input_shape=(2, 4, 2), name="lstm"),
+            layers.Dense(1, name="next"),
+        ]
     )
     given = RANDOM.rand(2, 4, 2).astype(np.float32)
     fresh = model(given).numpy()

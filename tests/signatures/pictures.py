@@ -28,7 +28,9 @@ def gif(indices: Any, palette: Any) -> bytes:
         codes.append(index)
     bits = "".join(f"{code:08b}"[::-1] for code in [*codes, 129])
     data = bytes(int(bits[i : i + 8][::-1], 2) for i in range(0, len(bits), 8))
-    blocks = b"".join(bytes([len(part)]) + part for i in range(0, len(data), 255) for part in [data[i : i + 255]])
+    blocks = b"".join(
+        bytes([len(part)]) + part for i in range(0, len(data), 255) for part in [data[i : i + 255]]
+    )
     screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0b11110110, 0, 0)
     frame = b"," + struct.pack("<HHHHB", 0, 0, width, height, 0)
     return screen + palette.astype(np.uint8).tobytes() + frame + b"\x07" + blocks + b"\0;"

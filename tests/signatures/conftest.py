@@ -1,0 +1,166 @@
+"""Trained models, converted with their declarations, behind one server for all tests."""
+
+from __future__ import annotations
+
+import base64
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import requests
+
+from packager.contract import Sample
+from packager.smoketest.grpc_model import grpc_model
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCUMENT = REPOSITORY / "docs" / "signatures.md"
+
+EXAMPLES = dict(re.findall(r"<!-- example: (\w+) -->\n```toml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL))
+"""The declarations of the document, by the model that they are for."""
+
+OTHERS = {
+    "digits": '[inputs.pixels]\nsteps = [{ keras_applications = "tf" }]\n',
+    "price": """
+        [signatures]
+        regress = true
+        [inputs.house]
+        columns = ["area", "rooms"]
+        steps = [{ mean = { rooms = 3, area = 80 }, std = [30, 1] }]
+    """,
+}
+NAMES = (*EXAMPLES, *OTHERS, "memory", "nested")
+SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """One converted model, what the training says that it answers, and the server that has it."""
+
+    name: str
+    folder: Path
+    said: str
+    answers: Mapping[str, Any]
+    rest_port: int
+    grpc_port: int
+
+    @property
+    def files(self) -> list[bytes]:
+        """The encoded pictures of the training."""
+        return [self.answers[key].tobytes() for key in sorted(self.answers) if key.startswith("file")]
+
+    def rest(self, *, verb: str = "predict", **body: Any) -> Any:
+        """Ask over REST and return the answer, which has to be one."""
+        answered = self.post(verb, body)
+        assert answered.status_code == 200, answered.text
+        return answered.json()
+
+    def post(self, verb: str, body: Any) -> requests.Response:
+        url = f"http://127.0.0.1:{self.rest_port}/v1/models/{self.name}:{verb}"
+        return requests.post(url, json=body, timeout=SECONDS)
+
+    def grpc(self, signature: str = "serving_default", **inputs: Any) -> Mapping[str, Any]:
+        """Ask over gRPC."""
+        sample = Sample(signature=signature, inputs=inputs, outputs={})
+        address = f"127.0.0.1:{self.grpc_port}"
+        with grpc_model(address, model=self.name, version=1, timeout=SECONDS) as model:
+            return model.predict(model.request(sample))
+
+
+def b64(value: bytes) -> dict[str, str]:
+    return {"b64": base64.b64encode(value).decode()}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the ``.h5`` files, what belongs to them, and their declarations."""
+    folder = tmp_path_factory.mktemp("trained")
+    maker = Path(__file__).with_name("make_trained.py")
+    made = subprocess.run([sys.executable, maker, folder], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    for name, text in {**EXAMPLES, **OTHERS}.items():
+        (folder / f"{name}.toml").write_text(text)
+    return folder
+
+
+def convert(folder: Path, name: str) -> str:
+    declared = folder / f"{name}.toml"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "packager", "convert", f"{name}.h5", "--name", name),
+            *(("--signature", declared) if declared.exists() else ()),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{name}: {done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def models(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Model]]:
+    """All models by name, each converted by the command, and served."""
+    with ThreadPoolExecutor(2) as pool:
+        said = dict(zip(NAMES, pool.map(lambda name: convert(trained, name), NAMES), strict=True))
+    config = tmp_path_factory.mktemp("config") / "models.conf"
+    entries = "".join(
+        f'config {{ name: "{n}" base_path: "{trained}/models/{n}" model_platform: "tensorflow" }}\n'
+        for n in NAMES
+    )
+    config.write_text(f"model_config_list {{\n{entries}}}\n")
+    rest_port, grpc_port = free_port(), free_port()
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-m", "packager.serving", f"--model_config_file={config}"),
+            *(f"--rest_api_port={rest_port}", f"--port={grpc_port}"),
+            *("--rest_api_address=127.0.0.1", "--grpc_address=127.0.0.1"),
+        ],
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        try:
+            wait_until_available(server, rest_port)
+            yield {
+                name: Model(
+                    name=name,
+                    folder=trained / "models" / name / "1",
+                    said=said[name],
+                    answers=dict(np.load(trained / f"{name}.answers.npz")),
+                    rest_port=rest_port,
+                    grpc_port=grpc_port,
+                )
+                for name in NAMES
+            }
+        finally:
+            server.kill()
+
+
+def free_port() -> int:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return int(bound.getsockname()[1])
+
+
+def wait_until_available(server: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + SECONDS
+    left = set(NAMES)
+    while left:
+        assert server.poll() is None, "the server ended"
+        assert time.monotonic() < deadline, f"not available: {sorted(left)}"
+        for name in sorted(left):
+            try:
+                answer = requests.get(f"http://127.0.0.1:{port}/v1/models/{name}", timeout=SECONDS)
+            except requests.ConnectionError:
+                break
+            if '"AVAILABLE"' in answer.text:
+                left.discard(name)
+        time.sleep(0.05)
