@@ -69,7 +69,7 @@ def _names_in(file: Path) -> str:
 
 
 def _note(names: list[str], name: str, found: object) -> None:
-    if isinstance(found, h5py.Dataset) and found.ndim <= 1:
+    if isinstance(found, h5py.Dataset) and sum(size != 1 for size in found.shape) <= 1:
         names.append(name)
 
 

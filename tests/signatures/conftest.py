@@ -119,16 +119,20 @@ def models(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     )
     config.write_text(f"model_config_list {{\n{entries}}}\n")
     rest_port, grpc_port = free_port(), free_port()
-    with subprocess.Popen(
-        [
-            *(sys.executable, "-m", "packager.serving", f"--model_config_file={config}"),
-            *(f"--rest_api_port={rest_port}", f"--port={grpc_port}"),
-            *("--rest_api_address=127.0.0.1", "--grpc_address=127.0.0.1"),
-        ],
-        stderr=subprocess.DEVNULL,
-    ) as server:
+    log = config.with_name("server.log")
+    with (
+        log.open("wb") as written,
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "packager.serving", f"--model_config_file={config}"),
+                *(f"--rest_api_port={rest_port}", f"--port={grpc_port}"),
+                *("--rest_api_address=127.0.0.1", "--grpc_address=127.0.0.1"),
+            ],
+            stderr=written,
+        ) as server,
+    ):
         try:
-            wait_until_available(server, rest_port)
+            wait_until_available(server, rest_port, log)
             yield {
                 name: Model(
                     name=name,
@@ -150,11 +154,11 @@ def free_port() -> int:
         return int(bound.getsockname()[1])
 
 
-def wait_until_available(server: subprocess.Popen[bytes], port: int) -> None:
+def wait_until_available(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + SECONDS
     left = set(NAMES)
     while left:
-        assert server.poll() is None, "the server ended"
+        assert server.poll() is None, f"the server ended:\n{log.read_text()}"
         assert time.monotonic() < deadline, f"not available: {sorted(left)}"
         for name in sorted(left):
             try:

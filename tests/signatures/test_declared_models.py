@@ -62,7 +62,8 @@ def test_tensorflow_shows_the_method_of_every_signature(models: Models) -> None:
     for name, shown in zip(NAMES, done.stdout.split("folder ")[1:], strict=True):
         found = {}
         for part in shown.split("signature_def['")[1:]:
-            found[part.partition("'")[0]] = part.partition("Method name is: ")[2].split()[0]
+            method = part.partition("Method name is: ")[2].partition("\n")[0]
+            found[part.partition("'")[0]] = method.strip()
         found.pop("__saved_model_init_op", None)
         assert found == SIGNATURES[name]
 
