@@ -30,10 +30,10 @@ SIGNATURES = {
 SHOW = """
 import sys
 from tensorflow.python.tools import saved_model_cli
-for folder in list(sys.argv[1:]):
+for folder in sys.argv[1:]:
     print("folder", folder)
-    sys.argv = ["saved_model_cli", "show", "--dir", folder, "--all"]
-    saved_model_cli.main()
+    arguments = saved_model_cli.create_parser().parse_args(["show", "--dir", folder, "--all"])
+    arguments.func(arguments)
 """
 
 
