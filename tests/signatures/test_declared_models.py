@@ -28,12 +28,14 @@ SIGNATURES = {
 }
 
 SHOW = """
-import sys
+import os, sys
 from tensorflow.python.tools import saved_model_cli
 for folder in sys.argv[1:]:
-    print("folder", folder)
-    arguments = saved_model_cli.create_parser().parse_args(["show", "--dir", folder, "--all"])
-    arguments.func(arguments)
+    print("folder", folder, flush=True)
+    if not (child := os.fork()):  # the command ends its process
+        sys.argv = ["saved_model_cli", "show", "--dir", folder, "--all"]
+        saved_model_cli.main()
+    os.waitpid(child, 0)
 """
 
 
