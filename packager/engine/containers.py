@@ -16,6 +16,7 @@ from docker import APIClient
 from docker.errors import ImageNotFound, NotFound
 from docker.types import DeviceRequest
 
+from packager.engine.creation import Creation
 from packager.engine.failures import image_missing, start_failure, translated
 from packager.errors import ImageNotFoundError, ServerStartError
 
@@ -167,15 +168,18 @@ def created_container(client: APIClient, spec: ContainerSpec) -> Iterator[Contai
     An interruption while the engine creates it leaves a container whose ID nobody has been told.
     """
     name = f"{NAME_PREFIX}{secrets.token_hex(8)}"
+    creation = Creation()
     try:
         with translated("creating the container"):
             try:
-                created = _create(client, spec, name)
+                with creation.asked():
+                    created = _create(client, spec, name)
             except ImageNotFound:
                 raise image_missing(spec.image) from None
         yield Container(client, created["Id"])
     finally:
-        _remove(client, name)
+        with translated(f"removing the container {name!r}"):
+            creation.undo(lambda: client.remove_container(name, force=True, v=True))
 
 
 def _create(client: APIClient, spec: ContainerSpec, name: str) -> Any:
@@ -204,11 +208,3 @@ def _create(client: APIClient, spec: ContainerSpec, name: str) -> Any:
 
 def _gpus(count: int | None) -> list[DeviceRequest] | None:
     return None if count is None else [DeviceRequest(count=count, capabilities=[["gpu"]])]
-
-
-def _remove(client: APIClient, name: str) -> None:
-    with translated(f"removing the container {name!r}"):
-        try:
-            client.remove_container(name, force=True, v=True)
-        except NotFound:
-            return
