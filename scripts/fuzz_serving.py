@@ -29,7 +29,7 @@ from fuzzing.calls import GrpcCalls  # noqa: E402
 from fuzzing.requests import RestCalls  # noqa: E402
 
 MODELS = ("affine", "echo_string", "echo_int64", "echo_float32", "pair", "shapes", "matrix")
-MAX_MEGABYTES = 600
+MAX_MEGABYTES = 250
 EVERY = 25
 """Nonsensical requests between two questions whose answer is known."""
 

@@ -50,9 +50,7 @@ class RestCalls:
         if random.random() < 0.05:
             body = gzip.compress(body)[: random.choice((5, 20, None))]
             headers["Content-Encoding"] = "gzip"
-        return self._ask(
-            random.choice(("POST", "POST", "POST", "GET", "PUT")), self._path(model), body, headers
-        )
+        return self._ask(random.choice((*("POST",) * 10, "GET", "PUT")), self._path(model), body, headers)
 
     def raw(self) -> str:
         """Send bytes that resemble a request."""
@@ -120,6 +118,8 @@ class RestCalls:
 
     def _path(self, model: str) -> str:
         random = self._random
+        if random.random() < 0.5:
+            return f"/v1/models/{model}:predict"
         version = random.choice(
             ("", "", "", "/versions/1", "/versions/99999999999999999999", "/labels/x", "/")
         )

@@ -222,3 +222,30 @@ def test_a_socket_that_was_left_behind_is_taken_over(models: Path, tmp_path: Pat
             server.process.kill()
             server.process.wait()
         assert path.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        (f"/{PREDICTION}/Predict", grpc.StatusCode.INTERNAL),
+        (f"/{HEALTH}/Check", grpc.StatusCode.INTERNAL),
+        (f"/{HEALTH}/Watch", grpc.StatusCode.INVALID_ARGUMENT),
+    ],
+)
+def test_bytes_that_are_no_message_are_refused_and_leave_nothing_behind(
+    healthy: EmbeddedServer, path: str, code: grpc.StatusCode
+) -> None:
+    def refused(call: Any) -> None:
+        with pytest.raises(grpc.RpcError) as refusal:
+            list(call(b"\xff\xff\xff", timeout=PATIENCE))
+        assert refusal.value.code() is code
+
+    memory = Path(f"/proc/{healthy.process.pid}/statm")
+    with grpc.insecure_channel(f"127.0.0.1:{healthy.grpc_port}") as channel:
+        call = channel.unary_stream(path)
+        for _ in range(50):
+            refused(call)
+        before = int(memory.read_text().split()[1])
+        for _ in range(1000):
+            refused(call)
+    assert int(memory.read_text().split()[1]) - before < 2000  # pages: 8 MB, where a leak had 17

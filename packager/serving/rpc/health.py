@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from packager.protocol import message
 from packager.protocol.services import HEALTH
@@ -30,9 +31,13 @@ class HealthService:
             raise not_found("service name unknown")
         return self._answer()
 
-    def watch(self, request: Any, context: grpc.ServicerContext, send_response_callback: Send) -> None:
+    def watch(self, serialised: bytes, context: grpc.ServicerContext, send_response_callback: Send) -> None:
         """Tell it now and when it changes. The stream is kept open without a thread of its own."""
         response = message("HealthCheckResponse")
+        try:
+            request = message("HealthCheckRequest").FromString(serialised)
+        except DecodeError:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "could not parse request")
         with self._changed:
             send_response_callback(
                 response(status=response.SERVICE_UNKNOWN) if request.service else self._answer()
@@ -59,7 +64,6 @@ class HealthService:
         behavior.experimental_non_blocking = True  # type: ignore[attr-defined]
         watch = grpc.unary_stream_rpc_method_handler(
             behavior,
-            request_deserializer=message("HealthCheckRequest").FromString,
             response_serializer=message("HealthCheckResponse").SerializeToString,
         )
         return grpc.method_handlers_generic_handler(HEALTH, {"Watch": watch})

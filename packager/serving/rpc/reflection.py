@@ -15,6 +15,7 @@ import grpc
 from google.protobuf import any_pb2, wrappers_pb2
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
 
 from packager.protocol import SERVICES, message
 from packager.protocol.pool import PACKAGE, described
@@ -39,18 +40,19 @@ def reflection(services: Sequence[str], *, streams: int) -> Iterator[grpc.Generi
     """Yield what answers about services, on at most so many streams at once: each keeps a thread."""
     room = threading.BoundedSemaphore(streams)
 
-    def answer_all(requests: Iterable[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+    def answer_all(requests: Iterable[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
         if not room.acquire(blocking=False):
             context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many streams of reflection")
         try:
             for request in requests:
-                yield _answer(request, services)
+                yield _answer(message("ServerReflectionRequest").FromString(request), services)
+        except DecodeError:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "could not parse request")
         finally:
             room.release()
 
     handler = grpc.stream_stream_rpc_method_handler(
         answer_all,
-        request_deserializer=message("ServerReflectionRequest").FromString,
         response_serializer=message("ServerReflectionResponse").SerializeToString,
     )
     for name in VERSIONS:
