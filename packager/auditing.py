@@ -82,7 +82,7 @@ def server_on(base: str, exporter: str | None) -> Server:
     """Return what is known of the server on ``base``, for models that TensorFlow ``exporter`` made."""
     from packager.image import official_reference, tensorflow_version
 
-    if base == "embedded":
+    if base.partition(":")[0] == "embedded":  # or embedded:debian
         return Server(name="the embedded server", tensorflow=tensorflow_version(), serving=False)
     reference = (
         official_reference(exporter, silent) if base in ("official", "auto") else ImageReference.parse(base)
