@@ -103,7 +103,7 @@ def propose_mapping(
 ) -> str:
     """Write a mapping file to start from."""
     say(report, "importing TensorFlow")
-    from packager import loading
+    from packager.loading import loading
 
     say(report, "building the architecture")
     return loading.propose_mapping(inspection, config, supplied)
@@ -119,7 +119,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     gc.disable()  # an import makes objects, and leaves none behind that would be worth looking for
     import tensorflow as tf
 
-    from packager.loading import load_model
+    from packager.loading.loading import load_model
     from packager.savedmodel.export import export, writing
     from packager.savedmodel.given import read_requests
     from packager.savedmodel.warmup import check_count, write_warmup

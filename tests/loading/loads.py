@@ -51,7 +51,7 @@ def _outcome(load: Load) -> Outcome:
     import tensorflow as tf
 
     from packager.h5 import admit
-    from packager.loading import load_model
+    from packager.loading.loading import load_model
 
     try:
         model = load_model(*admit(load.path, load.supplied), load.supplied)
@@ -64,7 +64,7 @@ def _outcome(load: Load) -> Outcome:
 def propose(path: Path, supplied: Supplied, *, report: Report) -> str:
     """Write a mapping to start from."""
     from packager.h5 import admit
-    from packager.loading import propose_mapping
+    from packager.loading.loading import propose_mapping
 
     return propose_mapping(*admit(path, supplied), supplied)
 

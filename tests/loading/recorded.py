@@ -38,7 +38,7 @@ def _compared(path: Path, supplied: Supplied) -> Comparison:
     import tensorflow as tf
 
     from packager.h5 import admit
-    from packager.loading import load_model
+    from packager.loading.loading import load_model
 
     try:
         model = load_model(*admit(path, supplied), supplied)
