@@ -113,7 +113,7 @@ def request_class(interface: str) -> Any:
     from packager.protocol import pool, tables
 
     file = FileDescriptorProto()
-    file.CopyFrom(pool._file())
+    file.CopyFrom(pool.described())
     file.name = "whole.proto"
     nested: dict[str, DescriptorProto] = {each.name: each for each in file.message_type}
     for message, field, kind in (
