@@ -60,10 +60,11 @@ def build(
     that of the model's layers in registries and layouts. Raises an EngineError or a RegistryError.
     """
     from packager.auditing import check_servables
-    from packager.image import build_image, check_compression, checkout_of
+    from packager.image import build_image, check_base, check_compression, checkout_of
 
     reference, *also = parse_references(tag)
     servables = _all_servables(model, versions)
+    check_base(base)
     check_servables(servables, base, report)
     with chosen_engine(engine) as container_engine, _signing(sign) as signed:
         image = build_image(

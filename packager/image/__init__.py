@@ -1,5 +1,6 @@
 """The image of a model: a base, the model's files, and how it runs; in an engine, a layout or a registry."""
 
+from packager.image.bases import check_base
 from packager.image.build import build_image, publish_image, rebuild_on_paper
 from packager.image.cache import Cache, cache_folder
 from packager.image.checkout import checkout_of
@@ -17,6 +18,7 @@ from packager.image.signing import check_cosign, sign
 from packager.image.verifying import verify_image
 
 __all__ = [
+    "check_base",
     "build_image",
     "publish_image",
     "rebuild_on_paper",

@@ -75,15 +75,23 @@ class BaseSource(Protocol[B]):
         """Return packager's own runtime, made of parts from ``host`` or ``debian``."""
 
 
+def check_base(base: str) -> None:
+    """Raise UsageError where ``base`` can be no base, whatever engines and registries have."""
+    kind, _, origin = base.partition(":")
+    if kind == EMBEDDED and origin not in ("", HOST, DEBIAN):
+        raise UsageError(f"invalid base {base!r}", hint="--base embedded, or embedded:debian")
+    if kind not in (OFFICIAL, AUTO, EMBEDDED):
+        ImageReference.parse(base)
+
+
 def choose_base(base: str, tensorflow: str | None, source: BaseSource[B], report: Report) -> B:
     """Return the base that ``base`` asks for: official, embedded, auto, or an image reference.
 
     ``tensorflow`` is the version that exported the model, where that is known.
     """
+    check_base(base)
     kind, _, origin = base.partition(":")
     if kind == EMBEDDED:
-        if origin not in ("", HOST, DEBIAN):
-            raise UsageError(f"invalid base {base!r}", hint="--base embedded, or embedded:debian")
         return _embedded(source, tensorflow, report, origin or HOST)
     if base not in (OFFICIAL, AUTO):
         return source.named(ImageReference.parse(base), CUSTOM)

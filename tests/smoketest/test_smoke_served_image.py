@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from packager.errors import NotReadyError, OutOfMemoryError
 from packager.image import build_image
 from packager.smoketest import smoke_folder, smoke_image
 from packager.smoketest.folder import versions_in
-from packager.values import ImageReference
+from packager.values import ImageReference, ServingOptions
 
 pytestmark = [pytest.mark.engine, pytest.mark.tensorflow]
 
@@ -49,3 +50,20 @@ def test_a_version_that_the_server_does_not_serve_is_given_up_early(engine: Engi
 def test_too_little_memory_is_told_as_that(engine: Engine, image: ImageReference):
     with pytest.raises(OutOfMemoryError, match="out of memory"):
         smoke_image(engine, image, memory=16 << 20)
+
+
+def test_each_model_of_several_and_each_version_can_be_tested(
+    engine: Engine, pristine: Path, image: ImageReference
+):
+    servables = [*versions_in(pristine).values()]
+    both = ImageReference.parse(f"{image.path}-both:{image.tag}")
+    renamed = [replace(servable, name="n") for servable in servables]
+    build_image(
+        [*servables, *renamed], both, serving=ServingOptions(policy="all"), base="embedded", engine=engine
+    )
+    try:
+        report = smoke_image(engine, both, model="n", version=1)
+    finally:
+        engine.remove_image(str(both))
+    assert (report.version, report.max_difference < 1e-5) == (1, True)
+    assert report.probes
