@@ -177,6 +177,14 @@ AllowUnsafeLambda = Annotated[
         "you trust. The release record tells of it.",
     ),
 ]
+Vocabulary = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--vocabulary",
+        metavar="LAYER=FILE",
+        help="Words of a text layer that was adapted, which HDF5 does not keep: an entry a line. Repeatable.",
+    ),
+]
 Keras1Backend = Annotated[
     str | None,
     typer.Option(
@@ -346,6 +354,7 @@ def parse_supplied(
     lambdas: Sequence[str] | None = None,
     allow_unsafe_lambda: bool = False,
     keras1_backend: str | None = None,
+    vocabulary: Sequence[str] | None = None,
 ) -> Supplied:
     """Parse what the user brings along for a file, or raise UsageError."""
     if keras1_backend not in (None, "theano", "tensorflow"):
@@ -363,6 +372,10 @@ def parse_supplied(
         lambdas=tuple(parse_renames(lambdas, "--lambda", "lambda_1=file.py:function").items()),
         allow_unsafe_lambda=allow_unsafe_lambda,
         keras1_backend=keras1_backend,
+        vocabularies=tuple(
+            (layer, Path(file))
+            for layer, file in parse_renames(vocabulary, "--vocabulary", "text=words.txt").items()
+        ),
     )
 
 

@@ -41,13 +41,21 @@ def set_layers(
     for layer, variables, datasets in layer_pairs(weights, layers, top_level):
         arrays = convert(layer, [array_of(dataset) for dataset in datasets])
         shapes, found = [tuple(v.shape) for v in variables], [tuple(a.shape) for a in arrays]
-        if shapes != found:
+        if not _fit(shapes, found):
             raise ModelLoadError(
                 f"layer {layer!r} has weights of shapes {shapes}, the file holds {found}",
                 hint="packager inspect FILE shows what the file holds",
             )
         for variable, array in zip(variables, arrays, strict=True):
             set_variable(variable, array)
+
+
+def _fit(shapes: Sequence[Any], found: Sequence[Any]) -> bool:
+    """Compare shapes; a variable may leave a dimension free, as the summary of a Discretization does."""
+    return len(shapes) == len(found) and all(
+        len(shape) == len(stored) and all(a in (None, b) for a, b in zip(shape, stored, strict=True))
+        for shape, stored in zip(shapes, found, strict=True)
+    )
 
 
 def prove_bindings(

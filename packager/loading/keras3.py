@@ -20,6 +20,7 @@ from packager.loading.frugal import frugal_answering, frugal_building
 from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
+from packager.loading.operations import operation_classes, with_operations
 from packager.loading.places import Place
 from packager.loading.resources import resources_of
 from packager.values import Binding
@@ -38,7 +39,7 @@ def load(path: Path, config: Mapping[str, Any], *, objects: Mapping[str, Any] = 
     ``objects`` are custom classes and functions by name.
     """
     with loader_failures(name()), h5py.File(path, "r") as file:
-        valid_config, published = with_valid_names(config)
+        valid_config, published = with_valid_names(with_operations(config))
         model = build(valid_config, objects)
         weights = file["model_weights"]
         order = [(layer.name, variables) for layer, variables in legacy_order(model)]
@@ -54,7 +55,12 @@ def build(config: Mapping[str, Any], objects: Mapping[str, Any]) -> keras.Model:
         saving_options.keras_option_scope(use_legacy_config=True),
         serialization_lib.SafeModeScope(True),
     )
-    with legacy, safe, keras.saving.custom_object_scope(dict(objects)), frugal_building():
+    with (
+        legacy,
+        safe,
+        keras.saving.custom_object_scope({**operation_classes(), **objects}),
+        frugal_building(),
+    ):
         return saving_utils.model_from_config(json_utils.decode(json.dumps(config)))
 
 

@@ -17,6 +17,7 @@ from packager.loading.names import with_valid_names
 from packager.loading.state import without_state
 from packager.loading.target import Target
 from packager.loading.usercode import custom_objects, keras_is_tf_keras
+from packager.loading.vocabularies import with_vocabularies
 from packager.loading.weights import propose, set_weights
 from packager.mapping import NO_MAPPING, WeightMapping, read_mapping, write_proposal
 from packager.values import NOTHING_SUPPLIED, FileKind, Inspection, Supplied
@@ -33,6 +34,7 @@ def load_model(
     """
     objects = _objects(inspection, config, supplied)
     config, functions = with_functions(config, supplied)
+    config = with_vocabularies(config, dict(supplied.vocabularies))
     objects = {**objects, **functions}
     if config is not None:
         config, stateful = without_state(config)

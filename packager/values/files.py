@@ -143,6 +143,8 @@ class Supplied:
     """Whether bytecode in the file may be run, in the process that loads the model."""
     keras1_backend: str | None = None
     """Backend of Keras 1 that wrote the weights: ``theano`` or ``tensorflow``."""
+    vocabularies: tuple[tuple[str, Path], ...] = ()
+    """For layers that look words up by name, files of the vocabularies that HDF5 does not keep."""
 
 
 NOTHING_SUPPLIED = Supplied()

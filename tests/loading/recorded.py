@@ -44,7 +44,7 @@ def _compared(path: Path, supplied: Supplied) -> Comparison:
         model = load_model(*admit(path, supplied), supplied)
     except PackagerError as error:
         return Comparison(error=error)
-    with np.load(path.with_suffix(".npz")) as arrays:
+    with np.load(path.with_suffix(".npz"), allow_pickle=True) as arrays:
         given = [arrays[f"in/{i}"] for i in range(sum(key.startswith("in/") for key in arrays))]
         expected = [arrays[f"out/{i}"] for i in range(sum(key.startswith("out/") for key in arrays))]
     inputs = [

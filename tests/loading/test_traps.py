@@ -1,0 +1,98 @@
+"""Models that other tools rebuild wrongly, or not at all: here they answer what they answered when saved."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from loads import HERE, KERAS2, in_child
+from recorded import Comparison, compare_all
+
+from packager.values import Supplied
+
+pytestmark = pytest.mark.tensorflow
+
+NAMES = [
+    "operations",
+    "compiled",
+    "nested",
+    "recurrent",
+    "attention",
+    "normalized",
+    "mixed_precision",
+    "channels_first",
+    "channels_first_1d",
+    "custom_activation",
+    "words_given",
+    "lookups",
+]
+SQUASH = "import tensorflow as tf\n\n\ndef squash(x):\n    return x / (1 + tf.abs(x))\n"
+Compared = Callable[[str], dict[str, Comparison]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the models of either library."""
+    folder = tmp_path_factory.mktemp("traps")
+    (folder / "activation.py").write_text(SQUASH)
+    for library in ("keras", "tf_keras"):
+        (folder / library).mkdir()
+        subprocess.run(
+            [sys.executable, HERE / "make_traps.py", library, folder / library],
+            env={**os.environ, "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": ""},
+            check=True,
+            capture_output=True,
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compared(folder: Path) -> Compared:
+    known: dict[str, dict[str, Comparison]] = {}
+    supplied = Supplied(custom_objects=(str(folder / "activation.py"),))
+
+    def of(library: str) -> dict[str, Comparison]:
+        if library not in known:
+            paths = [folder / library / f"{name}.h5" for name in NAMES]
+            environment = KERAS2 if library == "tf_keras" else {}
+            found = in_child(compare_all, paths, supplied, environment=environment)
+            known[library] = dict(zip(NAMES, found, strict=True))
+        return known[library]
+
+    return of
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_it_answers_as_when_it_was_saved(compared: Compared, library: str, name: str) -> None:
+    found = compared(library)[name]
+    assert found.error is None, f"{found.error}: {found.error.details}"
+    assert found.difference < (2e-3 if name == "mixed_precision" else 1e-5)
+
+
+def test_a_lost_vocabulary_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    def load(vocabulary: Path | None) -> Comparison:
+        given = () if vocabulary is None else (("words", vocabulary),)
+        (found,) = in_child(compare_all, [folder / "keras" / "words_lost.h5"], Supplied(vocabularies=given))
+        return found
+
+    lost = load(None).error
+    assert lost is not None
+    assert lost.message.startswith("layer 'words' has lost its vocabulary of 7 entries")
+    assert lost.hint.startswith("--vocabulary words=FILE")
+    assert load(folder / "keras" / "words.txt").difference < 1e-6
+    (tmp_path / "short.txt").write_text("\n[UNK]\none\n")
+    short = load(tmp_path / "short.txt").error
+    assert short is not None
+    assert "has 3 entries, and the layer had 7" in short.message
+
+
+def test_a_function_of_the_user_is_asked_for(folder: Path) -> None:
+    (found,) = in_child(compare_all, [folder / "keras" / "custom_activation.h5"], Supplied())
+    assert found.error is not None
+    assert "squash" in found.error.message
+    assert "--custom-objects" in found.error.hint
