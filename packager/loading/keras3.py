@@ -55,13 +55,10 @@ def build(config: Mapping[str, Any], objects: Mapping[str, Any]) -> keras.Model:
         saving_options.keras_option_scope(use_legacy_config=True),
         serialization_lib.SafeModeScope(True),
     )
-    with (
-        legacy,
-        safe,
-        keras.saving.custom_object_scope({**operation_classes(), **objects}),
-        frugal_building(),
-    ):
-        return saving_utils.model_from_config(json_utils.decode(json.dumps(config)))
+    known = {**operation_classes(), **objects}
+    with legacy, safe, keras.saving.custom_object_scope(known), frugal_building():
+        # given twice: inside a layer, Keras looks among those of the argument alone
+        return saving_utils.model_from_config(json_utils.decode(json.dumps(config)), custom_objects=known)
 
 
 def building() -> contextlib.AbstractContextManager[None]:
