@@ -63,16 +63,21 @@ def run_isolated(
 
     ``function`` must be importable by module and name. A PackagerError that it raises is raised here;
     when the process dies instead, or takes more than ``limits`` allow, a ModelLoadError says so, with the
-    end of what it wrote. The child never outlives this call, nor this process.
+    end of what it wrote. The child never outlives this call, nor this process, and nothing that it puts
+    among the temporary files outlives the child.
     """
-    with tempfile.TemporaryFile() as log, _channel() as (ours, theirs):
+    with (
+        tempfile.TemporaryDirectory(prefix="packager-") as scratch,
+        tempfile.TemporaryFile() as log,
+        _channel() as (ours, theirs),
+    ):
         child = subprocess.Popen(
             [sys.executable, "-m", "packager.isolation", str(theirs.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             pass_fds=[theirs.fileno()],
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **(environment or {}), "TMPDIR": scratch},
             start_new_session=True,  # Ctrl-C is the parent's to handle: it ends the child itself
         )
         theirs.close()

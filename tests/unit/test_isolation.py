@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def die(how: int, *, report: Report) -> None:
 
 def leave(*, report: Report) -> None:
     os._exit(7)
+
+
+def scribble(*, report: Report) -> str:
+    descriptor, path = tempfile.mkstemp()
+    os.close(descriptor)
+    return path
 
 
 def hang(marker: str, *, report: Report) -> None:
@@ -123,6 +130,12 @@ LIMITS = Limits(seconds=60, memory=300_000_000)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is watched through /proc")
+def test_temporary_files_end_with_the_child() -> None:
+    left = Path(run_isolated(scribble))
+    assert left.is_relative_to(tempfile.gettempdir())
+    assert not left.parent.exists()
+
+
 def test_a_child_that_eats_memory_is_ended() -> None:
     with pytest.raises(
         ModelLoadError, match=r"loading the model: takes more than 0\.3 GB of memory"
