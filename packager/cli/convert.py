@@ -7,41 +7,24 @@ from typing import TYPE_CHECKING
 
 from packager import pipeline
 from packager.cli import options
+from packager.cli.conversion_options import Chosen, with_conversion_options
 from packager.cli.screen import screen, size_text
 from packager.reproduction import verify_conversion
-from packager.values import Binding, Closeness, Conversion, ConversionOptions, VerifiedVersion
+from packager.values import Binding, Conversion, VerifiedVersion
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
+@with_conversion_options
 def convert(
+    *,
     file: options.File,
     name: options.Name,
     version: options.Version = None,
     output: options.Output = Path("models"),
     force: options.Force = False,
-    input_name: options.InputName = None,
-    output_name: options.OutputName = None,
-    architecture: options.Architecture = None,
-    architecture_arg: options.ArchitectureArg = None,
-    mapping: options.Mapping = None,
-    custom_objects: options.CustomObjects = None,
-    lambdas: options.Lambdas = None,
-    allow_unsafe_lambda: options.AllowUnsafeLambda = False,
-    keras1_backend: options.Keras1Backend = None,
-    vocabulary: options.Vocabulary = None,
-    signature: options.Signature = None,
-    samples: options.Samples = None,
-    warmup: options.Warmup = None,
-    golden: options.Golden = None,
-    golden_tolerance: options.GoldenTolerance = 1e-5,
-    load_timeout: options.LoadTimeout = None,
-    load_memory: options.LoadMemory = None,
-    warmup_samples: options.WarmupSamples = False,
-    rtol: options.Rtol = 1e-5,
-    atol: options.Atol = 1e-5,
-    compatible_with: options.CompatibleWith = None,
+    chosen: Chosen,
     verify: options.VerifyFolder = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -51,38 +34,14 @@ def convert(
 
     Writes DIR/NAME/N with a serving_default signature: input names from the model's input layers, output
     names from its output layers, a free batch dimension. A declaration adds further signatures, and the
-    preprocessing of training. The SavedModel is compared with the model in
-    FILE before it is put in place, in one step. Code in the file is refused, never run.
+    preprocessing of training. The SavedModel is compared with the model in FILE before it is put in place,
+    in one step. Code in the file is refused, never run.
 
     Example: packager convert digits.h5 --name digits --input-name input_1=image
     """
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
-        chosen = ConversionOptions(
-            input_names=options.parse_renames(input_name, "--input-name"),
-            output_names=options.parse_renames(output_name, "--output-name"),
-            supplied=options.parse_supplied(
-                architecture=architecture,
-                architecture_arg=architecture_arg,
-                mapping=mapping,
-                custom_objects=custom_objects,
-                lambdas=lambdas,
-                allow_unsafe_lambda=allow_unsafe_lambda,
-                keras1_backend=keras1_backend,
-                vocabulary=vocabulary,
-            ),
-            signature=signature,
-            samples=samples,
-            warmup=options.parse_warmup(warmup),
-            warmup_samples=warmup_samples,
-            close=Closeness(rtol=rtol, atol=atol),
-            golden=golden,
-            golden_tolerance=golden_tolerance,
-            load_timeout=options.parse_positive(load_timeout, "--load-timeout"),
-            load_memory=options.parse_size(load_memory, "--load-memory"),
-            compatible_with=compatible_with,
-        )
         if verify is not None:
-            same = verify_conversion(file, verify, name=name, options=chosen, report=shown.report)
+            same = verify_conversion(file, verify, name=name, options=chosen(), report=shown.report)
             shown.show(same, lambda console: render_verified(same, console))
             return
         conversion = pipeline.convert(
@@ -91,7 +50,7 @@ def convert(
             version=version,
             output=output,
             force=force,
-            options=chosen,
+            options=chosen(),
             report=shown.report,
         )
         shown.show(conversion, lambda console: render(conversion, console))

@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from packager import pipeline
-from packager.cli import options
+from packager.cli import conversion_options, options
 from packager.cli.screen import screen
 
 
 def map_weights(
     file: options.File,
-    architecture: options.Architecture = None,
-    architecture_arg: options.ArchitectureArg = None,
-    mapping: options.Mapping = None,
-    custom_objects: options.CustomObjects = None,
-    lambdas: options.Lambdas = None,
+    architecture: conversion_options.Architecture = None,
+    architecture_arg: conversion_options.ArchitectureArg = None,
+    mapping: conversion_options.Mapping = None,
+    custom_objects: conversion_options.CustomObjects = None,
+    lambdas: conversion_options.Lambdas = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it into this file.")
     ] = None,
@@ -36,14 +36,14 @@ def map_weights(
     Example: packager map raw.h5 -o layers.toml, then
     packager map raw.h5 --architecture layers.toml -o mapping.toml
     """
-    supplied = options.parse_supplied(
-        architecture=architecture,
-        architecture_arg=architecture_arg,
-        mapping=mapping,
-        custom_objects=custom_objects,
-        lambdas=lambdas,
-    )
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
+        supplied = conversion_options.parse_supplied(
+            architecture=architecture,
+            architecture_arg=architecture_arg,
+            mapping=mapping,
+            custom_objects=custom_objects,
+            lambdas=lambdas,
+        )
         if architecture is None:
             key, text = "architecture", pipeline.suggest_architecture(file, output=output)
         else:

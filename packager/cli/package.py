@@ -10,44 +10,27 @@ import typer
 from packager import pipeline
 from packager.cli import options
 from packager.cli.build import render as render_image
+from packager.cli.conversion_options import Chosen, with_conversion_options
 from packager.cli.convert import render as render_conversion
 from packager.cli.push import render as render_pushed
 from packager.cli.screen import screen
 from packager.cli.smoke import render as render_report
-from packager.values import Closeness, ConversionOptions, Release
+from packager.values import Release
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
+@with_conversion_options
 def package(
+    *,
     file: options.File,
     name: options.Name,
     tag: options.Tag,
     version: options.Version = None,
     output: options.Output = Path("models"),
     force: options.Force = False,
-    input_name: options.InputName = None,
-    output_name: options.OutputName = None,
-    architecture: options.Architecture = None,
-    architecture_arg: options.ArchitectureArg = None,
-    mapping: options.Mapping = None,
-    custom_objects: options.CustomObjects = None,
-    lambdas: options.Lambdas = None,
-    allow_unsafe_lambda: options.AllowUnsafeLambda = False,
-    keras1_backend: options.Keras1Backend = None,
-    vocabulary: options.Vocabulary = None,
-    signature: options.Signature = None,
-    samples: options.Samples = None,
-    warmup: options.Warmup = None,
-    golden: options.Golden = None,
-    golden_tolerance: options.GoldenTolerance = 1e-5,
-    load_timeout: options.LoadTimeout = None,
-    load_memory: options.LoadMemory = None,
-    warmup_samples: options.WarmupSamples = False,
-    rtol: options.Rtol = 1e-5,
-    atol: options.Atol = 1e-5,
-    compatible_with: options.CompatibleWith = None,
+    chosen: Chosen,
     base: options.Base = "official",
     engine: options.EngineChoice = "auto",
     oci_layout: options.OciLayout = None,
@@ -87,30 +70,7 @@ def package(
             version=version,
             output=output,
             force=force,
-            options=ConversionOptions(
-                input_names=options.parse_renames(input_name, "--input-name"),
-                output_names=options.parse_renames(output_name, "--output-name"),
-                supplied=options.parse_supplied(
-                    architecture=architecture,
-                    architecture_arg=architecture_arg,
-                    mapping=mapping,
-                    custom_objects=custom_objects,
-                    lambdas=lambdas,
-                    allow_unsafe_lambda=allow_unsafe_lambda,
-                    keras1_backend=keras1_backend,
-                    vocabulary=vocabulary,
-                ),
-                signature=signature,
-                samples=samples,
-                warmup=options.parse_warmup(warmup),
-                golden=golden,
-                golden_tolerance=golden_tolerance,
-                load_timeout=options.parse_positive(load_timeout, "--load-timeout"),
-                load_memory=options.parse_size(load_memory, "--load-memory"),
-                warmup_samples=warmup_samples,
-                close=Closeness(rtol=rtol, atol=atol),
-                compatible_with=compatible_with,
-            ),
+            options=chosen(),
             base=base,
             engine=engine,
             oci_layout=oci_layout,
