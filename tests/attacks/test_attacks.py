@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,37 +42,35 @@ def target(tmp_path: Path) -> Iterator[Target]:
     assert not made.marker.exists(), "code of the file was run"
 
 
+METER = """
+import json, resource, subprocess, sys
+code = subprocess.run(sys.argv[2:]).returncode
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+with open(sys.argv[1], "w") as file:
+    json.dump([code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024], file)
+"""
+"""Runs a command from a small process: a child's peak begins with the memory of the one that started it."""
+
+
 def packager(folder: Path, *arguments: str) -> Spent:
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "packager", *arguments],
-            cwd=folder,
-            env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(folder)},
-            stdout=out,
-            stderr=err,
-        )
-        usage, status = waited(process)
-        out.seek(0)
-        err.seek(0)
-        return Spent(
-            code=os.waitstatus_to_exitcode(status),
-            out=out.read(),
-            err=err.read(),
-            seconds=usage.ru_utime + usage.ru_stime,
-            megabytes=usage.ru_maxrss / 1024,
-        )
-
-
-def waited(process: subprocess.Popen[bytes]) -> tuple[os.struct_rusage, int]:  # type: ignore[name-defined]
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = 0  # waited for already
-            return usage, status
-        time.sleep(0.02)
-    process.kill()
-    pytest.fail("the command hangs: it waits for a file outside the model")
+    meter = folder / "spent.json"
+    process = subprocess.Popen(
+        [sys.executable, "-c", METER, meter, sys.executable, "-m", "packager", *arguments],
+        cwd=folder,
+        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        pytest.fail("the command hangs: it waits for a file outside the model")
+    code, seconds, megabytes = json.loads(meter.read_text())
+    return Spent(code=code, out=out, err=err, seconds=seconds, megabytes=megabytes)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
