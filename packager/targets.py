@@ -181,7 +181,7 @@ def _engines(text: str, engine: Engine, found: EngineImage, version: int | None)
 
     _check_one_model(text, found.labels)
     model = image.model_name(found)
-    with engine.container(container_spec(found.id, port=None)) as container:
+    with engine.container(container_spec(found, port=None)) as container:
         versions = image.versions_in(found, container)
         number = choose(versions, version, target=text)
         contract = image.contract_in(container, versions[number])

@@ -11,12 +11,16 @@ from packager.errors import ServerStartError
 from packager.smoketest.server import LOAD_ONCE, ServerExit, ServerUsage
 
 if TYPE_CHECKING:
-    from packager.engine import Container, ContainerSpec, ContainerState
+    from packager.engine import Container, ContainerSpec, ContainerState, EngineImage
 
 GRPC_PORT, REST_PORT = 8500, 8501
 """Where TensorFlow Serving's images serve, by their entry point."""
 
 _LOG_TAIL = 2000
+
+_ROOT = ("", "0", "root")
+_NOBODY = "65532:65532"
+"""Whom an image runs as that would run as root: what it serves needs no user of its own."""
 
 
 class ContainerServer:
@@ -65,7 +69,7 @@ class ContainerServer:
 
 
 def container_spec(
-    image: str,
+    image: EngineImage,
     *,
     port: int | None,
     memory: int | None = None,
@@ -74,11 +78,12 @@ def container_spec(
     labels: Mapping[str, str] = MappingProxyType({}),
     flags: Sequence[str] = (),
 ) -> ContainerSpec:
-    """Describe a container of ``image`` for one smoke test: it can compute, and do nothing else."""
+    """Describe a container of ``image`` for one smoke test: it can compute, not as root, and no more."""
     from packager.engine import ContainerSpec  # loads the docker SDK, which model folders do without
 
     return ContainerSpec(
-        image=image,
+        image=image.id,
+        user=_NOBODY if image.user.partition(":")[0] in _ROOT else None,
         arguments=(LOAD_ONCE, *flags),
         ports=(GRPC_PORT, REST_PORT),
         host_ports={} if port is None else {REST_PORT: port},

@@ -62,7 +62,7 @@ def running_image(
     """
     found = image.find(engine, reference)
     with (
-        engine.container(container_spec(found.id, port=port, flags=flags)) as container,
+        engine.container(container_spec(found, port=port, flags=flags)) as container,
         log_attached(container.logs),
     ):
         model = image.model_name(found, model)

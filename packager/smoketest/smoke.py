@@ -64,7 +64,7 @@ def smoke_image(
     with (
         engine.network(run) as network,
         engine.container(
-            container_spec(found.id, port=port, memory=memory, gpus=gpus, network=network, labels=run)
+            container_spec(found, port=port, memory=memory, gpus=gpus, network=network, labels=run)
         ) as container,
     ):
         versions = image.versions_in(found, container, model)

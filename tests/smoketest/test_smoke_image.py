@@ -81,6 +81,13 @@ def test_a_server_that_dies_at_start_is_told_with_its_exit_code_and_log(engine: 
     assert "no licence for this processor" in caught.value.details
 
 
+def test_an_image_of_root_runs_as_somebody_else(engine: Engine, serving: MakeImage):
+    ids = "while read key id _; do [ $key = Uid: ] && echo uid $id; done </proc/self/status; exit 3"
+    with pytest.raises(ServerStartError) as raised:
+        smoke_image(engine, serving(ids))
+    assert "uid 65532" in (raised.value.details or "")
+
+
 def test_an_entry_point_that_is_not_there_is_told_in_the_engine_s_words(engine: Engine, serving: MakeImage):
     with pytest.raises(ServerStartError, match="/usr/bin/no-such-server"):
         smoke_image(engine, serving("", entry_point=["/usr/bin/no-such-server"]))
