@@ -48,7 +48,7 @@ def _rebuilt(path: Path, supplied: Supplied) -> Rebuilt:
     import tensorflow as tf
 
     from packager.h5 import admit
-    from packager.loading import load_model
+    from packager.loading.loading import load_model
     from packager.savedmodel.samples import sample_inputs
 
     try:
