@@ -37,7 +37,6 @@ from packager.values import (
     Check,
     Conversion,
     ConversionOptions,
-    FileKind,
     ImageReference,
     Inspection,
     RegistryAccess,
@@ -210,7 +209,7 @@ def propose_mapping(
 
 
 def _require_no_architecture(inspection: Inspection) -> None:
-    if inspection.kind is FileKind.FULL_MODEL:
+    if inspection.kind.has_architecture:
         raise UsageError(
             f"{os.fspath(inspection.path)!r} needs no mapping: it holds its architecture",
             hint="packager convert FILE --name NAME",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     FileKind.FULL_MODEL: "full model (architecture and weights)",
+    FileKind.ARCHIVE: ".keras archive (architecture and weights)",
     FileKind.WEIGHTS: "weights only, no architecture",
     FileKind.KERAS3_WEIGHTS: "Keras 3 weights only, no architecture",
     FileKind.RAW: "raw datasets, no Keras model",
@@ -38,7 +39,8 @@ def inspect(
         str,
         typer.Argument(
             metavar="FILE",
-            help="The .h5 or .hdf5 file; or a SavedModel, model folder, OCI layout, image, or contract.json.",
+            help="The .h5, .hdf5 or .keras file; or a SavedModel, model folder, OCI layout, image, or "
+            "contract.json.",
             show_default=False,
         ),
     ],
@@ -157,7 +159,7 @@ def _next_step(inspection: Inspection) -> str:
         return f"{convert} {answer}" if answer else "none: the file is refused for its errors"
     if inspection.kind is FileKind.RAW:
         return f"packager map {file}"
-    if inspection.kind is not FileKind.FULL_MODEL:
+    if not inspection.kind.has_architecture:
         return f"{convert} --architecture model.json"
     return f"{convert} --custom-objects file.py" if inspection.custom_classes else convert
 

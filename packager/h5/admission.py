@@ -14,7 +14,7 @@ from packager.h5.gate import require_loadable
 from packager.h5.inspection import inspect_file, read_model_config
 from packager.h5.lambdas import LambdaTrust, settle_lambdas
 from packager.h5.rules import LAMBDA
-from packager.values import FileKind, Inspection, Severity, Supplied
+from packager.values import Inspection, Severity, Supplied
 
 
 def admit(
@@ -31,7 +31,7 @@ def admit(
     if supplied.custom_objects:
         inspection = inspect_file(path, supplied=inspection.custom_classes, trust=trust)
     require_loadable(inspection, architecture=supplied.architecture is not None)
-    if inspection.kind is FileKind.FULL_MODEL:
+    if inspection.kind.has_architecture:
         if supplied.architecture is not None:
             raise UsageError(
                 f"{os.fspath(path)!r} holds its own architecture", hint="leave --architecture away"

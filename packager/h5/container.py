@@ -130,25 +130,11 @@ def _impostor(path: Path, file: BinaryIO) -> ModelFileError:
     file.seek(0)
     head = file.read(256)
     if zipfile.is_zipfile(file):
-        return _zip_archive(path)
+        return ModelFileError(
+            f"{_quoted(path)} is a zip archive, not an HDF5 file", hint="unpack it first: unzip FILE"
+        )
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     for impostor in _IMPOSTORS:
         if text.startswith(impostor.prefixes):
             return ModelFileError(f"{_quoted(path)} is {impostor.what}", hint=impostor.hint)
     return ModelFileError(f"{_quoted(path)} is not an HDF5 file: it starts with {head[:16]!r}", hint=_SAVE)
-
-
-def _zip_archive(path: Path) -> ModelFileError:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = set(archive.namelist())
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
-        names = set()
-    if {"config.json", "model.weights.h5"} <= names:
-        return ModelFileError(
-            f"{_quoted(path)} is a .keras archive, not an HDF5 file",
-            hint="save it as HDF5: keras.models.load_model('m.keras').save('m.h5')",
-        )
-    return ModelFileError(
-        f"{_quoted(path)} is a zip archive, not an HDF5 file", hint="unpack it first: unzip FILE"
-    )

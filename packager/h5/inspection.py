@@ -7,17 +7,18 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-import h5py
-
+from packager.archive import is_archive
 from packager.errors import ModelFileError, WeightsOnlyError
+from packager.h5 import archives
 from packager.h5.architecture import model_inputs, model_layers, model_outputs
-from packager.h5.attributes import READ_ERRORS, read_text
+from packager.h5.attributes import read_text
 from packager.h5.config import Json, as_text, parse_config
 from packager.h5.confinement import confined
 from packager.h5.container import check_container
 from packager.h5.lambdas import NO_TRUST, LambdaTrust
 from packager.h5.model import MOST_FINDINGS, Model, read_model
 from packager.h5.objects import Contents, survey
+from packager.h5.opening import open_file
 from packager.h5.weights import (
     ListedWeights,
     layer_names_root,
@@ -39,6 +40,8 @@ def inspect_file(path: Path, *, supplied: Collection[str] = (), trust: LambdaTru
     they need no import. ``trust`` tells of Lambda layers what they answer for. Raises ModelFileError where
     the file is no HDF5 file, or a damaged one.
     """
+    if is_archive(path):
+        return archives.inspect_archive(path, frozenset(supplied), trust)
     status = check_container(path)
     work = functools.partial(_inspect, path, status.st_size, frozenset(supplied), trust)
     return confined(work, path, seconds=_patience(status))
@@ -49,6 +52,8 @@ def read_model_config(path: Path) -> dict[str, Json]:
 
     Raises WeightsOnlyError where it holds none, ModelFileError where it cannot be read.
     """
+    if is_archive(path):
+        return archives.read_archive_config(path)
     status = check_container(path)
     return confined(functools.partial(_read_model_config, path), path, seconds=_patience(status))
 
@@ -62,7 +67,7 @@ def _patience(status: os.stat_result) -> float:
 
 
 def _read_model_config(path: Path) -> dict[str, Json]:
-    with _open(path) as file:
+    with open_file(path) as file:
         text = read_text(file.id, "model_config")
     if text is None:
         raise WeightsOnlyError(
@@ -75,21 +80,8 @@ def _read_model_config(path: Path) -> dict[str, Json]:
     return config
 
 
-def _open(path: Path) -> h5py.File:
-    try:
-        return h5py.File(path, "r")
-    except BlockingIOError as error:
-        raise ModelFileError(
-            f"{os.fspath(path)!r} is open for writing elsewhere", hint="wait until it is written, or copy it"
-        ) from error
-    except READ_ERRORS as error:
-        raise ModelFileError(
-            f"{os.fspath(path)!r} is damaged: {error}", hint="copy or download it again"
-        ) from error
-
-
 def _inspect(path: Path, size: int, supplied: Collection[str], trust: LambdaTrust) -> Inspection:
-    with _open(path) as file:
+    with open_file(path) as file:
         contents = survey(file.id, size)
         version = _recorded(contents, "keras_version")
         model = read_model(contents, version, supplied, trust)

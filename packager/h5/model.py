@@ -37,26 +37,40 @@ def read_model(
     if text is None:
         return None
     config, problems = parse_config(text, "model_config")
-    nodes = tuple(walk(config, "model_config"))
+    training, _ = parse_json(contents.text("/", "training_config") or "{}", "training_config")
+    return describe_model(config, training, version, supplied, trust, problems=problems)
+
+
+def describe_model(
+    config: dict[str, Json],
+    training: Json,
+    version: str | None,
+    supplied: Collection[str],
+    trust: LambdaTrust,
+    *,
+    problems: tuple[Finding, ...],
+    name: str = "model_config",
+) -> Model:
+    """Tell what there is to say of an architecture; ``training`` is what compiling it would need."""
+    nodes = tuple(walk(config, name))
     by_structure = written_by_keras3(nodes)
     keras3 = by_structure or (version or "").startswith("3.")
-    settled = tuple(walk(settle_lambdas(config, trust), "model_config"))
+    settled = tuple(walk(settle_lambdas(config, trust), name))
     custom = custom_objects(settled, keras3=keras3)
     code = code_findings(settled, keras3=keras3, supplied=supplied, run_bytecode=trust.bytecode)
     findings = itertools.chain(
         problems,
         itertools.islice(code, MOST_FINDINGS),
         describe_lifted(nodes, trust),
-        _training_findings(contents, keras3=keras3),
+        _training_findings(training, keras3=keras3),
         _custom_findings(custom),
         _version_findings(version, by_structure=by_structure),
     )
     return Model(config=config, keras3=keras3, custom=tuple(custom), findings=tuple(findings))
 
 
-def _training_findings(contents: Contents, *, keras3: bool) -> Iterator[Finding]:
+def _training_findings(config: Json, *, keras3: bool) -> Iterator[Finding]:
     """Yield as warnings what compiling the model would run: packager never compiles one."""
-    config, _ = parse_json(contents.text("/", "training_config") or "{}", "training_config")
     found = code_findings(walk(config, "training_config"), keras3=keras3)
     for finding in itertools.islice(found, MOST_FINDINGS):
         yield replace(finding, severity=Severity.WARNING, message=f"{finding.message} (it is not loaded)")

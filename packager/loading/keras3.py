@@ -61,6 +61,13 @@ def build(config: Mapping[str, Any], objects: Mapping[str, Any]) -> keras.Model:
         return saving_utils.model_from_config(json_utils.decode(json.dumps(config)), custom_objects=known)
 
 
+def rebuild(config: Mapping[str, Any], objects: Mapping[str, Any]) -> keras.Model:
+    """Build the architecture of a ``.keras`` archive, which records the module of everything in it."""
+    scope = keras.saving.custom_object_scope(dict(objects))
+    with serialization_lib.SafeModeScope(True), scope, frugal_building():
+        return serialization_lib.deserialize_keras_object(dict(config), custom_objects=dict(objects))
+
+
 def building() -> contextlib.AbstractContextManager[None]:
     """Leave the large variables of what is built inside without numbers."""
     return frugal_building()

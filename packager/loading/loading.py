@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from packager.errors import ModelLoadError, UsageError
 from packager.loading.architecture import call_architecture, written_for_keras3
+from packager.loading.archives import unpacked
 from packager.loading.failures import loader_failures
 from packager.loading.keras1 import is_keras1, upgrade
 from packager.loading.lambdas import with_functions
@@ -34,7 +36,10 @@ def load_model(
     """
     objects = _objects(inspection, config, supplied)
     config, functions = with_functions(config, supplied)
-    config = with_vocabularies(config, dict(supplied.vocabularies))
+    kept: Mapping[str, Path] = {}
+    if inspection.kind is FileKind.ARCHIVE:
+        inspection, kept = unpacked(inspection)
+    config = with_vocabularies(config, dict(supplied.vocabularies), kept)
     objects = {**objects, **functions}
     if config is not None:
         config, stateful = without_state(config)
@@ -52,11 +57,27 @@ def _load(
 ) -> LoadedModel:
     if inspection.kind is FileKind.FULL_MODEL and config is not None:
         return _load_full(inspection, config, supplied, objects)
+    if inspection.kind is FileKind.ARCHIVE:
+        return _load_archive(inspection, config, supplied, objects)
     target, published = _target(inspection, config, supplied, objects)
     bindings, warnings = set_weights(
         inspection, target, _mapping(supplied), backend=_backend(inspection, supplied)
     )
     return target.library.loaded(target.model, bindings, warnings, published)  # type: ignore[no-any-return]
+
+
+def _load_archive(
+    inspection: Inspection, config: Config | None, supplied: Supplied, objects: Mapping[str, Any]
+) -> LoadedModel:
+    """Rebuild what was unpacked: its weights go where Keras 3 would have kept them."""
+    from packager.loading import keras3
+
+    with loader_failures(keras3.name()):
+        valid_config, published = with_valid_names(config or {})
+        target = Target.of(keras3.rebuild(valid_config, objects), keras3)
+    weights = dataclasses.replace(inspection, kind=FileKind.KERAS3_WEIGHTS)
+    bindings, warnings = set_weights(weights, target, _mapping(supplied))
+    return keras3.loaded(target.model, bindings, warnings, published)
 
 
 def propose_mapping(inspection: Inspection, config: Config | None, supplied: Supplied) -> str:
@@ -157,7 +178,7 @@ def _objects(inspection: Inspection, config: Config | None, supplied: Supplied) 
 
 
 def _generation_of_code(inspection: Inspection, config: Config | None) -> int:
-    if inspection.kind is FileKind.FULL_MODEL:
+    if inspection.kind.has_architecture:
         return inspection.keras_generation or 2
     return _generation(inspection, config)
 

@@ -1,4 +1,4 @@
-"""Vocabularies that an HDF5 file does not hold: of layers that were adapted to text, given by the user."""
+"""Vocabularies of layers that were adapted to text: an archive keeps them, an HDF5 file does not."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from packager.errors import ModelLoadError, UsageError
 _LAYERS = ("TextVectorization", "StringLookup", "IntegerLookup")
 
 
-def with_vocabularies(config: Any, supplied: Mapping[str, Path]) -> Any:
+def with_vocabularies(config: Any, supplied: Mapping[str, Path], kept: Mapping[str, Path]) -> Any:
     """Give the layers of an architecture the vocabularies in files, an entry a line.
+
+    Those that the model's own file ``kept`` are taken where none is supplied.
 
     Raises ModelLoadError where a layer needs one and none is given, UsageError where one is of no layer.
     """
@@ -23,15 +25,16 @@ def with_vocabularies(config: Any, supplied: Mapping[str, Path]) -> Any:
             f"no layer {min(unknown)!r} lacks a vocabulary",
             hint=f"those that do: {', '.join(adapted) or 'none'}",
         )
+    files = {**kept, **supplied}
     for name, layer in adapted.items():
-        if name not in supplied:
+        if name not in files:
             raise _lost(name, layer)
         if layer.get("output_mode") == "tf_idf":
             raise ModelLoadError(
-                f"layer {name!r} weighs its words by tf-idf, and the weights are in no HDF5 file",
-                hint="save the model as .keras, or give the layer idf_weights when it is made",
+                f"layer {name!r} weighs its words by tf-idf, and those are not read from files",
+                hint="give the layer idf_weights when it is made, and save the model again",
             )
-    return _filled(config, {name: _read(name, layer, supplied[name]) for name, layer in adapted.items()})
+    return _filled(config, {name: _read(name, layer, files[name]) for name, layer in adapted.items()})
 
 
 def _lookups(node: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -64,7 +67,7 @@ def _lost(name: str, layer: Mapping[str, Any]) -> ModelLoadError:
     size = layer.get("vocabulary_size")
     told = f" of {size} entries" if isinstance(size, int) else ""
     return ModelLoadError(
-        f"layer {name!r} has lost its vocabulary{told}: an HDF5 file does not hold it",
+        f"layer {name!r} has lost its vocabulary{told}: the file does not hold it",
         hint=f"--vocabulary {name}=FILE, an entry a line, as get_vocabulary() of the layer gives them",
     )
 

@@ -12,12 +12,18 @@ from packager.values.tensors import TensorSpec
 
 
 class FileKind(str, Enum):
-    """What an HDF5 file holds, by its structure (never by its name)."""
+    """What a file holds, by its structure (never by its name)."""
 
     FULL_MODEL = "full-model"
+    ARCHIVE = "keras-archive"
     WEIGHTS = "weights-only"
     KERAS3_WEIGHTS = "keras3-weights"
     RAW = "raw-datasets"
+
+    @property
+    def has_architecture(self) -> bool:
+        """Whether the model can be rebuilt from the file alone."""
+        return self in (FileKind.FULL_MODEL, FileKind.ARCHIVE)
 
 
 class Severity(str, Enum):

@@ -31,7 +31,7 @@ NAMES = [
     "lookups",
 ]
 SQUASH = "import tensorflow as tf\n\n\ndef squash(x):\n    return x / (1 + tf.abs(x))\n"
-Compared = Callable[[str], dict[str, Comparison]]
+Compared = Callable[[str, str], dict[str, Comparison]]
 
 
 @pytest.fixture(scope="module")
@@ -55,21 +55,22 @@ def compared(folder: Path) -> Compared:
     known: dict[str, dict[str, Comparison]] = {}
     supplied = Supplied(custom_objects=(str(folder / "activation.py"),))
 
-    def of(library: str) -> dict[str, Comparison]:
-        if library not in known:
-            paths = [folder / library / f"{name}.h5" for name in NAMES]
+    def of(library: str, suffix: str) -> dict[str, Comparison]:
+        key = library + suffix
+        if key not in known:
+            paths = [folder / library / f"{name}{suffix}" for name in NAMES]
             environment = KERAS2 if library == "tf_keras" else {}
             found = in_child(compare_all, paths, supplied, environment=environment)
-            known[library] = dict(zip(NAMES, found, strict=True))
-        return known[library]
+            known[key] = dict(zip(NAMES, found, strict=True))
+        return known[key]
 
     return of
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("library", ["keras", "tf_keras"])
-def test_it_answers_as_when_it_was_saved(compared: Compared, library: str, name: str) -> None:
-    found = compared(library)[name]
+@pytest.mark.parametrize(("library", "suffix"), [("keras", ".h5"), ("keras", ".keras"), ("tf_keras", ".h5")])
+def test_it_answers_as_when_it_was_saved(compared: Compared, library: str, suffix: str, name: str) -> None:
+    found = compared(library, suffix)[name]
     assert found.error is None, f"{found.error}: {found.error.details}"
     assert found.difference < (2e-3 if name == "mixed_precision" else 1e-5)
 
@@ -89,6 +90,11 @@ def test_a_lost_vocabulary_is_asked_for(folder: Path, tmp_path: Path) -> None:
     short = load(tmp_path / "short.txt").error
     assert short is not None
     assert "has 3 entries, and the layer had 7" in short.message
+
+
+def test_an_archive_keeps_the_vocabulary(folder: Path) -> None:
+    (found,) = in_child(compare_all, [folder / "keras" / "words_lost.keras"], Supplied())
+    assert found.difference < 1e-6
 
 
 def test_a_function_of_the_user_is_asked_for(folder: Path) -> None:

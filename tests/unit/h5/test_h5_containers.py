@@ -50,7 +50,7 @@ def test_impostors_are_named(tmp_path: Path, content: bytes, said: str) -> None:
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        (["config.json", "model.weights.h5", "metadata.json"], "is a .keras archive"),
+        (["config.json", "model.weights.h5", "metadata.json"], "model.weights.h5 in "),
         (["model.h5"], "is a zip archive"),
     ],
 )
