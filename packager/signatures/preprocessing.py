@@ -79,9 +79,7 @@ def _(step: Standardize) -> Function:
 def _(step: Resize) -> Function:
     def resize(images: Any) -> Any:
         if step.aspect == "pad":
-            return tf.image.resize_with_pad(
-                images, *step.resize, method=step.method, antialias=step.antialias
-            )
+            return _padded(images, step)
         cropped = _cropped(images, *step.resize) if step.aspect == "crop" else images
         return tf.image.resize(cropped, step.resize, method=step.method, antialias=step.antialias)
 
@@ -147,3 +145,15 @@ def _cropped(images: Any, height: int, width: int) -> Any:
     kept_width = tf.minimum(shape[2], tf.maximum(shape[1] * width // height, 1))
     top, left = (shape[1] - kept_height) // 2, (shape[2] - kept_width) // 2
     return images[:, top : top + kept_height, left : left + kept_width]
+
+
+def _padded(images: Any, step: Resize) -> Any:
+    """Do what ``tf.image.resize_with_pad`` does eagerly; as part of a graph, its divisions lose a row."""
+    (height, width), shape = step.resize, tf.shape(images)
+    rows, columns = shape[1], shape[2]
+    kept_height = tf.clip_by_value(rows * width // columns, 1, height)
+    kept_width = tf.clip_by_value(columns * height // rows, 1, width)
+    kept = tf.image.resize(images, (kept_height, kept_width), method=step.method, antialias=step.antialias)
+    top = tf.maximum((height * columns - rows * width) // (2 * columns), 0)
+    left = tf.maximum((width * rows - columns * height) // (2 * rows), 0)
+    return tf.image.pad_to_bounding_box(kept, top, left, height, width)

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 import requests
 
 from packager.contract import Sample
+from packager.protocol import methods
+from packager.protocol.services import PREDICTION
 from packager.smoketest.grpc_model import grpc_model
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -36,8 +39,27 @@ OTHERS = {
         columns = ["area", "rooms"]
         steps = [{ mean = { rooms = 3, area = 80 }, std = [30, 1] }]
     """,
+    "thumbnails": """
+        batch = 2
+        [inputs.pixels]
+        steps = [{ resize = [12, 12], aspect = "pad" }, { keras_applications = "caffe" }]
+    """,
+    "prints": """
+        [inputs.pixels]
+        steps = [{ resize = [12, 12] }, { colour_order = "bgr" }, { keras_applications = "torch" }]
+    """,
+    "readings": """
+        [inputs."window of samples"]
+        steps = [{ pad = 8, value = 0.5 }]
+    """,
 }
-NAMES = (*EXAMPLES, *OTHERS, "memory", "nested")
+FILES = {"thumbnails": "flowers", "prints": "flowers", "readings": "sensor"}
+"""The trainings of models that are none of their own."""
+
+OPTIONS = {"mail": ("--vocabulary", "words=mail.txt")}
+"""What else the command is given."""
+
+NAMES = (*EXAMPLES, *OTHERS, "memory", "nested", "mail")
 SECONDS = 60.0
 
 
@@ -74,6 +96,15 @@ class Model:
         with grpc_model(address, model=self.name, version=1, timeout=SECONDS) as model:
             return model.predict(model.request(sample))
 
+    def grpc_examples(self, method: str, signature: str, examples: list[bytes]) -> Any:
+        """Ask ``Classify`` or ``Regress`` over gRPC."""
+        called = dict(methods(PREDICTION))[method]
+        request = called.request()
+        request.model_spec.name, request.model_spec.signature_name = self.name, signature
+        request.input.example_list.examples.extend(examples)
+        with grpc.insecure_channel(f"127.0.0.1:{self.grpc_port}") as channel:
+            return channel.unary_unary(called.path, **called.codecs)(request, timeout=SECONDS)
+
 
 def b64(value: bytes) -> dict[str, str]:
     return {"b64": base64.b64encode(value).decode()}
@@ -95,7 +126,8 @@ def convert(folder: Path, name: str) -> str:
     declared = folder / f"{name}.toml"
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "packager", "convert", f"{name}.h5", "--name", name),
+            *(sys.executable, "-m", "packager", "convert", f"{FILES.get(name, name)}.h5", "--name", name),
+            *OPTIONS.get(name, ()),
             *(("--signature", declared) if declared.exists() else ()),
         ],
         cwd=folder,
@@ -138,7 +170,7 @@ def models(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                     name=name,
                     folder=trained / "models" / name / "1",
                     said=said[name],
-                    answers=dict(np.load(trained / f"{name}.answers.npz")),
+                    answers=dict(np.load(trained / f"{FILES.get(name, name)}.answers.npz")),
                     rest_port=rest_port,
                     grpc_port=grpc_port,
                 )

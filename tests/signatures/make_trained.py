@@ -1,4 +1,4 @@
-"""Write the files of eight trainings: the ``.h5``, what belongs to it, and requests with the right answers.
+"""Write the files of nine trainings: the ``.h5``, what belongs to it, and requests with the right answers.
 
 Run as a program: ``python make_trained.py FOLDER``. All preprocessing here is plain numpy, and the answers
 are those of the model in memory before it was saved, so nothing of packager judges itself.
@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tf_keras
-from pictures import bmp, cropped, gif, resized
+from pictures import bmp, cropped, gif, padded, resized
 
 TRAININGS: dict[str, Callable[[Path], dict[str, Any]]] = {}
 RANDOM = np.random.RandomState(5)
@@ -79,11 +79,16 @@ def flowers(folder: Path) -> dict[str, Any]:
     prepared = [(resized(cropped(found, 12, 12), 12, 12) / 255 - mean) / std for found in pixels]
     scores = softmax(model(np.array(prepared, np.float32)).numpy())
     order = np.argsort(-scores, axis=-1)[:, :3]
+    caffe = np.array([padded(found, 12, 12)[..., ::-1] - [103.939, 116.779, 123.68] for found in pixels])
+    bgr = np.array([resized(found, 12, 12)[..., ::-1] for found in pixels]) / 255
+    torch = (bgr - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     return {
         **{f"file{i}": np.frombuffer(file, np.uint8) for i, file in enumerate(files)},
         "pixels0": pixels[0],
         "scores": np.take_along_axis(scores, order, -1),
         "labels": np.array(labels)[order],
+        "padded caffe": model(caffe.astype(np.float32)).numpy(),
+        "bgr torch": model(torch.astype(np.float32)).numpy(),
     }
 
 
@@ -157,7 +162,13 @@ def sensor(folder: Path) -> dict[str, Any]:
     windows = RANDOM.randint(-2000, 2000, (3, 5, 2))
     padded = np.concatenate([np.zeros((3, 3, 2)), windows], axis=1) * 0.001
     state, alarms = (found.numpy() for found in model(padded.astype(np.float32)))
-    return {"windows": windows, "state": state, "alarms": sigmoid(alarms)}
+    ended = np.concatenate([windows * 0.001, np.full((3, 3, 2), 0.5)], axis=1).astype(np.float32)
+    return {
+        "windows": windows,
+        "state": state,
+        "alarms": sigmoid(alarms),
+        "state of ended": model(ended)[0].numpy(),
+    }
 
 
 @training
@@ -199,6 +210,21 @@ def price(folder: Path) -> dict[str, Any]:
     rows = np.array([[120, 4], [60, 2], [75, 3]], np.float32)
     prepared = ((rows - [80, 3]) / [30, 1]).astype(np.float32)
     return {"rows": rows, "price": model(prepared).numpy()}
+
+
+@training
+def mail(folder: Path) -> dict[str, Any]:
+    """Text as it is: the model has a layer for it, whose vocabulary the file does not hold."""
+    layers = keras.layers
+    words = layers.TextVectorization(output_sequence_length=4, name="words")
+    words.adapt(np.array(["win money now", "lunch at noon", "money for lunch"]))
+    text = layers.Input((1,), dtype="string", name="text")
+    hidden = layers.GlobalAveragePooling1D()(layers.Embedding(10, 3)(words(text)))
+    model = keras.Model(text, layers.Dense(1, activation="sigmoid", name="spam")(hidden))
+    model.save(folder / "mail.h5")
+    (folder / "mail.txt").write_text("\n".join(words.get_vocabulary()) + "\n", encoding="utf-8")
+    texts = np.array([["WIN: money!"], ["lunch, at noon, for one of us"], ["a word of no vocabulary"]])
+    return {"texts": texts, "spam": model(tf.constant(texts)).numpy()}
 
 
 def main(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,17 @@ def cropped(pixels: Any, height: int, width: int) -> Any:
     )
     top, left = (rows - kept_rows) // 2, (columns - kept_columns) // 2
     return pixels[top : top + kept_rows, left : left + kept_columns]
+
+
+def padded(pixels: Any, height: int, width: int) -> Any:
+    """Resize without changing the proportions, and put black around the picture."""
+    rows, columns = pixels.shape[:2]
+    scale = min(Fraction(height, rows), Fraction(width, columns))
+    top, left = int((height - rows * scale) / 2), int((width - columns * scale) / 2)
+    kept = resized(pixels, int(rows * scale), int(columns * scale))
+    whole = np.zeros((height, width, pixels.shape[2]))
+    whole[top : top + len(kept), left : left + kept.shape[1]] = kept
+    return whole
 
 
 def resized(pixels: Any, height: int, width: int) -> Any:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from conftest import EXAMPLES, NAMES, Model, b64
 
+from packager.protocol import message
+
 pytestmark = pytest.mark.tensorflow
 
 Models = dict[str, Model]
@@ -25,6 +27,10 @@ SIGNATURES = {
     "price": {"serving_default": PREDICT, "regress": "tensorflow/serving/regress"},
     "memory": {"serving_default": PREDICT},
     "nested": {"serving_default": PREDICT},
+    "thumbnails": {"serving_default": PREDICT, "bytes": PREDICT},
+    "prints": {"serving_default": PREDICT, "bytes": PREDICT},
+    "readings": {"serving_default": PREDICT},
+    "mail": {"serving_default": PREDICT},
 }
 
 SHOW = """
@@ -43,10 +49,25 @@ def close(answer: Any, expected: Any) -> None:
     np.testing.assert_allclose(np.array(answer, np.float64), expected, rtol=1e-4, atol=1e-5)
 
 
+def close_to_largest(answer: Any, expected: Any) -> None:
+    """Compare what single precision computed of values up to 255."""
+    np.testing.assert_allclose(np.array(answer), expected, atol=1e-5 * np.abs(expected).max())
+
+
 def text(array: Any) -> list[Any]:
     """Decode the bytes that gRPC gives."""
     decoded: list[Any] = np.vectorize(lambda value: value.decode(), otypes=[object])(array).tolist()
     return decoded
+
+
+def example(**features: float) -> bytes:
+    """Serialise an example as a client does: whole numbers apart from others."""
+    made = message("Example")()
+    for name, value in features.items():
+        kind = "int64_list" if isinstance(value, int) else "float_list"
+        getattr(made.features.feature[name], kind).value.append(value)
+    serialised: bytes = made.SerializeToString()
+    return serialised
 
 
 def test_the_document_has_an_example_for_each_kind_of_input() -> None:
@@ -107,6 +128,49 @@ def test_what_is_no_image_is_refused(models: Models) -> None:
         assert "Unknown image file format" in answer.text
 
 
+def test_a_fixed_batch_of_pictures_with_their_proportions(models: Models) -> None:
+    """Two by two, black around them, as ``preprocess_input`` of mode caffe has them."""
+    thumbnails = models["thumbnails"]
+    expected = thumbnails.answers["padded caffe"]
+    for first in (0, 2):
+        rows = [{"pixels_bytes": b64(file)} for file in thumbnails.files[first : first + 2]]
+        answer = thumbnails.rest(signature_name="bytes", instances=rows)["predictions"]
+        close_to_largest(answer, expected[first : first + 2])
+    one = thumbnails.post("predict", {"signature_name": "bytes", "instances": rows[:1]})
+    assert one.status_code == 400, one.text
+    pixels = thumbnails.answers["pixels0"]
+    close_to_largest(
+        thumbnails.grpc(pixels=np.stack([pixels.astype(np.float32)] * 2))["logits"], expected[[0, 0]]
+    )
+    alone = thumbnails.post("predict", {"instances": [pixels.tolist()]})
+    assert alone.status_code == 400, alone.text
+
+
+def test_colours_the_other_way_round(models: Models) -> None:
+    """Then as ``preprocess_input`` of mode torch has them."""
+    prints = models["prints"]
+    rows = [{"pixels_bytes": b64(file)} for file in prints.files]
+    close(prints.rest(signature_name="bytes", instances=rows)["predictions"], prints.answers["bgr torch"])
+    pixels = prints.answers["pixels0"][None]
+    close(prints.grpc(pixels=pixels.astype(np.float32))["logits"], prints.answers["bgr torch"][:1])
+
+
+def test_windows_are_filled_and_cut_at_their_end(models: Models) -> None:
+    readings = models["readings"]
+    short = readings.answers["windows"] * 0.001
+    long = np.concatenate([short, np.full((3, 3, 2), 0.5), np.full((3, 4, 2), 9.0)], axis=1)
+    for windows in (short, long):
+        answer = readings.rest(inputs=windows.tolist())["outputs"]
+        close(answer["the state"], readings.answers["state of ended"])
+
+
+def test_a_layer_of_the_model_takes_texts(models: Models) -> None:
+    mail = models["mail"]
+    texts = mail.answers["texts"]
+    close(mail.rest(instances=texts.tolist())["predictions"], mail.answers["spam"])
+    close(mail.grpc(text=np.char.encode(texts).astype(object))["spam"], mail.answers["spam"])
+
+
 def test_a_table_by_its_columns(models: Models) -> None:
     credit = models["credit"]
     rows, regions = credit.answers["rows"], credit.answers["regions"]
@@ -125,6 +189,10 @@ def test_a_table_by_its_columns(models: Models) -> None:
     for (fine, at_risk), expected in zip(classified, risk[:, 0], strict=True):
         assert (fine[0], at_risk[0]) == ("fine", "at risk")
         close([fine[1], at_risk[1]], [1 - expected, expected])
+    examples = [example(**row) for row in instances]
+    found = credit.grpc_examples("Classify", "classify", examples).result.classifications
+    assert [[each.label for each in row.classes] for row in found] == [["fine", "at risk"]] * len(examples)
+    close([[each.score for each in row.classes] for row in found], np.hstack([1 - risk, risk]))
 
 
 def test_texts_are_cut_and_looked_up(models: Models) -> None:
@@ -177,6 +245,8 @@ def test_a_regression_over_examples(models: Models) -> None:
     results = price.rest(verb="regress", signature_name="regress", examples=examples)["results"]
     close(results, price.answers["price"][:, 0])
     close(price.rest(instances=examples)["predictions"], price.answers["price"])
+    answered = price.grpc_examples("Regress", "regress", [example(**row) for row in examples])
+    close([each.value for each in answered.result.regressions], price.answers["price"][:, 0])
 
 
 def test_the_deviation_of_each_output_is_told(models: Models) -> None:

@@ -40,6 +40,19 @@ def test_a_step_that_does_not_fit_the_model_is_refused(packager: Run, trained: P
     assert os.listdir(tmp_path) == ["d.toml"]
 
 
+def test_a_vocabulary_larger_than_the_embedding_is_refused(
+    packager: Run, trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "d.toml").write_text(
+        '[inputs.words]\nsteps = [{ split = 6 }, { vocabulary = ["good", "bad"], first = 8 }]\n'
+    )
+    done = packager("convert", trained / "reviews.h5", "--name", "reviews", "--signature", "d.toml")
+    assert done.code == 15
+    assert "the vocabulary gives numbers up to 9, and the model's embedding has 9 rows" in done.err
+    assert "hint: give the vocabulary of the training: 9 words" in done.err
+    assert os.listdir(tmp_path) == ["d.toml"]
+
+
 def test_images_that_nothing_scales_are_warned_of_and_real_samples_are_compared(
     packager: Run, trained: Path, tmp_path: Path
 ) -> None:
