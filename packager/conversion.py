@@ -128,6 +128,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     gc.freeze()
     gc.enable()
     options = request.options
+    classes = [layer.class_name for layer in request.inspection.layers]
     say(report, "rebuilding the model")
     model = load_model(request.inspection, request.config, options.supplied)
     inputs = tuple(given.spec for given in model.inputs)
@@ -137,6 +138,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         model.outputs,
         declaration=request.declaration,
         vocabularies=[given.vocabulary for given in model.inputs],
+        layer_classes=classes,
         input_names=options.input_names,
         output_names=options.output_names,
     ).all()
@@ -165,7 +167,6 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
             played = _to_play(source.samples, endpoints, given, options, report)
             if played:
                 write_warmup(request.work, played, exported.signatures, model_name=request.name)
-    classes = [layer.class_name for layer in request.inspection.layers]
     unscaled = unscaled_images(inputs, request.declaration, classes)
     return ConversionResult(
         loader=model.loader,

@@ -32,6 +32,7 @@ class Endpoints:
         *,
         declaration: Declaration,
         vocabularies: Sequence[int | None],
+        layer_classes: Iterable[str],
         input_names: Mapping[str, str],
         output_names: Mapping[str, str],
     ) -> None:
@@ -41,6 +42,7 @@ class Endpoints:
         declared ones.
         """
         self._call = call
+        self._scales = not _SCALING.isdisjoint(layer_classes)
         self._declaration = declaration
         named = rename(inputs, _names(declaration.inputs, input_names), side="input")
         self._adapters = [
@@ -72,7 +74,9 @@ class Endpoints:
     def _offered(self) -> Iterator[Endpoint]:
         wanted = self._declaration.signatures
         images = self._takes_one_image()
-        offers_bytes = wanted.get("bytes", images and bool(self._adapters[0].declared.steps))
+        offers_bytes = wanted.get(
+            "bytes", images and (self._scales or bool(self._adapters[0].declared.steps))
+        )
         yield self._tensors(offers_bytes)
         if offers_bytes:
             if not images:
@@ -176,7 +180,7 @@ def unscaled_images(
     inputs: Iterable[TensorSpec], declaration: Declaration, layer_classes: Iterable[str]
 ) -> tuple[str, ...]:
     """Warn of image-like inputs that neither the file nor ``declaration`` scales."""
-    if not _SCALING.isdisjoint(layer_classes):
+    if not _MAY_SCALE.isdisjoint(layer_classes):
         return ()
     return tuple(
         f"input {spec.name!r} looks like images, and nothing scales them: clients have to send what the "
@@ -186,7 +190,10 @@ def unscaled_images(
     )
 
 
-_SCALING = {"Rescaling", "Normalization", "TFOpLambda", "TrueDivide", "Divide", "Lambda"}
+_SCALING = {"Rescaling", "Normalization"}
+"""Layer classes that do nothing else: what has one takes images as they are."""
+
+_MAY_SCALE = _SCALING | {"TFOpLambda", "TrueDivide", "Divide", "Lambda"}
 """Layer classes that can scale what they get; a BatchNormalization does so only by what it has seen."""
 
 

@@ -59,7 +59,7 @@ FILES = {"thumbnails": "flowers", "prints": "flowers", "readings": "sensor"}
 OPTIONS = {"mail": ("--vocabulary", "words=mail.txt")}
 """What else the command is given."""
 
-NAMES = (*EXAMPLES, *OTHERS, "memory", "nested", "mail")
+NAMES = (*EXAMPLES, *OTHERS, "memory", "nested", "badges", "mail")
 SECONDS = 60.0
 
 

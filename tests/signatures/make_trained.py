@@ -1,4 +1,4 @@
-"""Write the files of nine trainings: the ``.h5``, what belongs to it, and requests with the right answers.
+"""Write the files of ten trainings: the ``.h5``, what belongs to it, and requests with the right answers.
 
 Run as a program: ``python make_trained.py FOLDER``. All preprocessing here is plain numpy, and the answers
 are those of the model in memory before it was saved, so nothing of packager judges itself.
@@ -105,6 +105,21 @@ def digits(folder: Path) -> dict[str, Any]:
     grey[1] = tf.io.decode_jpeg(files[1], channels=1).numpy()[..., 0]
     grey[0] = tf.io.decode_png(files[0], channels=1).numpy()[..., 0]
     prepared = np.array([resized(found[..., None], 8, 8) / 127.5 - 1 for found in grey], np.float32)
+    return {
+        **{f"file{i}": np.frombuffer(file, np.uint8) for i, file in enumerate(files)},
+        "scores": model(prepared).numpy(),
+    }
+
+
+@training
+def badges(folder: Path) -> dict[str, Any]:
+    """Colour images, which a layer of the model scales."""
+    layers = keras.layers
+    stack = [layers.Input((8, 8, 3), name="badge"), layers.Rescaling(1 / 255), layers.Flatten()]
+    model = keras.Sequential([*stack, layers.Dense(2, name="scores")])
+    model.save(folder / "badges.h5")
+    files, pixels = pictures()
+    prepared = np.array([resized(found, 8, 8) for found in pixels], np.float32)
     return {
         **{f"file{i}": np.frombuffer(file, np.uint8) for i, file in enumerate(files)},
         "scores": model(prepared).numpy(),

@@ -30,6 +30,7 @@ SIGNATURES = {
     "thumbnails": {"serving_default": PREDICT, "bytes": PREDICT},
     "prints": {"serving_default": PREDICT, "bytes": PREDICT},
     "readings": {"serving_default": PREDICT},
+    "badges": {"serving_default": PREDICT, "bytes": PREDICT},
     "mail": {"serving_default": PREDICT},
 }
 
@@ -118,6 +119,13 @@ def test_grey_images_come_of_every_format(models: Models) -> None:
     rows = [{"pixels_bytes": b64(file)} for file in digits.files]
     answer = digits.rest(signature_name="bytes", instances=rows)["predictions"]
     close(answer, digits.answers["scores"])
+
+
+def test_a_model_that_scales_images_itself_takes_files_undeclared(models: Models) -> None:
+    badges = models["badges"]
+    rows = [{"badge_bytes": b64(file)} for file in badges.files]
+    answer = badges.rest(signature_name="bytes", instances=rows)["predictions"]
+    close(answer, badges.answers["scores"])
 
 
 def test_what_is_no_image_is_refused(models: Models) -> None:
