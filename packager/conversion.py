@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packager.contract import Contract, Sample, example_calls, write_contract
-from packager.errors import ExportError, ParityError
+from packager.errors import ExportError, ParityError, SignatureError
 from packager.isolation import Limits
 from packager.progress import Report, detail, say, warn
 from packager.signatures import Declaration
+from packager.signatures.serving import DEFAULT_KEY
 from packager.values import (
     AS_THE_SOURCE,
     Binding,
@@ -114,6 +115,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
 
     Raises ModelLoadError, SignatureError, ExportError or ParityError.
     """
+    _check_golden(request)
     hashing = ThreadPoolExecutor(1).submit(_sha256, request.inspection.path)
     say(report, "importing TensorFlow")
     gc.disable()  # an import makes objects, and leaves none behind that would be worth looking for
@@ -142,7 +144,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         input_names=options.input_names,
         output_names=options.output_names,
     ).all()
-    given = () if options.samples is None else read_requests(options.samples, endpoints[0].inputs)
+    given = () if options.samples is None else read_requests(options.samples, endpoints[0].plain)
     check_count(len(endpoints), options.warmup)
     size = request.inspection.path.stat().st_size
     source = _Source(model, endpoints, given, size, options.close, report)
@@ -245,6 +247,16 @@ class _Source:
             raise error
         self.fallbacks.append(f"the weights were held in memory, for otherwise {error.message}")
         detail(self._report, self.fallbacks[-1])
+
+
+def _check_golden(request: ConversionRequest) -> None:
+    """Raise SignatureError where golden outputs have no signature to be compared with."""
+    if request.options.golden is not None and not request.declaration.signatures.get(DEFAULT_KEY, True):
+        raise SignatureError(
+            f"--golden {str(request.options.golden)!r}: signatures.serving_default = false leaves no tensors "
+            "to compare",
+            hint="convert without --golden, or with the signature serving_default",
+        )
 
 
 def _compare_golden(

@@ -116,7 +116,7 @@ def record_samples(
 ) -> tuple[Sample, ...]:
     """Ask the source model every endpoint the same requests, and keep its answers.
 
-    The requests are ``given``, as arrays in the order of the first endpoint's inputs, or drawn at random, one
+    The requests are ``given``, as arrays in the order of ``plain`` of the endpoints, or drawn at random, one
     for each of ``batches``. Raises ExportError where the model answers no request of a plausible size.
     """
     say(report, "asking the source model")

@@ -26,11 +26,11 @@ FREE_DIMENSION = (8, 16, 32, 64, 128, 224)
 
 def random_requests(endpoint: Endpoint, batches: Sequence[int]) -> Iterator[list[list[Array]]]:
     """Yield requests, one of each batch size, with ever larger free dimensions: one may fit the model."""
-    fixed_batch = any(spec.shape[0] is not None for spec in endpoint.inputs)
-    free_dimensions = any(None in spec.shape[1:] for spec in endpoint.inputs)
+    fixed_batch = any(spec.shape[0] is not None for spec in endpoint.plain)
+    free_dimensions = any(None in spec.shape[1:] for spec in endpoint.plain)
     for free in FREE_DIMENSION if free_dimensions else FREE_DIMENSION[:1]:
         sizes = batches[:1] if fixed_batch else batches
-        yield [sample_inputs(endpoint.inputs, endpoint.drawn_from, batch=batch, free=free) for batch in sizes]
+        yield [sample_inputs(endpoint.plain, endpoint.drawn_from, batch=batch, free=free) for batch in sizes]
 
 
 def sample_inputs(

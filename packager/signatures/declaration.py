@@ -6,6 +6,7 @@
 
     [signatures]
     bytes = true                               # or false; classify, regress: only if asked for
+    serving_default = false                    # there unless switched off
 
     [inputs.input_1]                           # the model's own name of the input
     name = "image"
@@ -32,8 +33,8 @@ from dataclasses import dataclass
 from packager.signatures.steps import Resize, Split, Step, Vocabulary
 from packager.values import Shape
 
-OPTIONAL = ("bytes", "classify", "regress")
-"""The signatures that can be chosen; ``serving_default`` is always there."""
+SIGNATURES = ("serving_default", "bytes", "classify", "regress")
+"""The signatures that can be switched on and off."""
 
 DTYPES = (
     *("float32", "float64", "float16", "int8", "int16", "int32", "int64"),

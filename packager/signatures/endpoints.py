@@ -22,7 +22,7 @@ Call = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 class Endpoints:
-    """The endpoints of one model: ``serving_default`` first, then those that were asked for or fit."""
+    """The endpoints of one model: ``serving_default``, unless switched off, then those asked for or fit."""
 
     def __init__(
         self,
@@ -68,18 +68,21 @@ class Endpoints:
         check_names([name for name, _, _ in self._derived], side="output")
 
     def all(self) -> tuple[Endpoint, ...]:
-        """Return the endpoints; the requests of all others are made from those of the first."""
-        return tuple(self._offered())
+        """Return the endpoints. Raises SignatureError where all are switched off."""
+        offered = tuple(self._offered())
+        if not offered:
+            raise SignatureError(
+                "signatures.serving_default = false: no other signature is left",
+                hint="switch one on: [signatures] bytes, classify or regress = true",
+            )
+        return offered
 
     def _offered(self) -> Iterator[Endpoint]:
         wanted = self._declaration.signatures
-        images = self._takes_one_image()
-        offers_bytes = wanted.get(
-            "bytes", images and (self._scales or bool(self._adapters[0].declared.steps))
-        )
-        yield self._tensors(offers_bytes)
-        if offers_bytes:
-            if not images:
+        if wanted.get(DEFAULT_KEY, True):
+            yield self._tensors()
+        if self._offers_bytes():
+            if not self._takes_one_image():
                 raise SignatureError(
                     f"no signature 'bytes' for inputs {_listed(self._sent)}",
                     hint="it is for models with one input of grey or RGB images",
@@ -90,19 +93,32 @@ class Endpoints:
         if wanted.get("regress"):
             yield self._regress()
 
+    def _offers_bytes(self) -> bool:
+        scaled = self._scales or bool(self._adapters[0].declared.steps)
+        return self._declaration.signatures.get("bytes", scaled and self._takes_one_image())
+
     def _takes_one_image(self) -> bool:
         return len(self._sent) == 1 and takes_images(self._sent[0])
 
-    def _tensors(self, pixels: bool) -> Endpoint:
-        drawn_from = [PIXELS] if pixels else [f.drawn_from for f in self._adapters for _ in f.published]
+    def _endpoint(self, key: str, method: str, **of_its_own: Any) -> Endpoint:
+        """Return an endpoint with all that is the same for each."""
+        drawn_from = [found.drawn_from for found in self._adapters for _ in found.published]
         return Endpoint(
-            key=DEFAULT_KEY,
-            method=PREDICT_METHOD,
+            key=key,
+            method=method,
+            plain=self._sent,
+            drawn_from=(PIXELS,) if self._offers_bytes() else tuple(drawn_from),
+            resources=tuple(resource for found in self._adapters for resource in found.resources),
+            **of_its_own,
+        )
+
+    def _tensors(self) -> Endpoint:
+        return self._endpoint(
+            DEFAULT_KEY,
+            PREDICT_METHOD,
             inputs=self._sent,
             outputs=self._names_out(),
             call=lambda tensors: self._answer(self._scores(tensors)),
-            drawn_from=tuple(drawn_from),
-            resources=self._resources(),
         )
 
     def _bytes(self) -> Endpoint:
@@ -110,14 +126,13 @@ class Endpoints:
         resize, functions = image_functions(found)
         prepare = chain([decoder(spec, resize), *functions])
         name = spec.name if spec.name.endswith("_bytes") else f"{spec.name}_bytes"
-        return Endpoint(
-            key="bytes",
-            method=PREDICT_METHOD,
+        return self._endpoint(
+            "bytes",
+            PREDICT_METHOD,
             inputs=(TensorSpec(name=name, dtype="string", shape=spec.shape[:1]),),
             outputs=self._names_out(),
             call=lambda tensors: self._answer(self._activated([prepare(tensors[0])])),
             encode=image_request,
-            resources=self._resources(),
         )
 
     def _classify(self) -> Endpoint:
@@ -140,14 +155,13 @@ class Endpoints:
         self, key: str, method: str, names: tuple[str, ...], finish: Callable[[Any], Sequence[Any]]
     ) -> Endpoint:
         parse = parser(self._sent)
-        return Endpoint(
-            key=key,
-            method=method,
+        return self._endpoint(
+            key,
+            method,
             inputs=(dataclasses.replace(EXAMPLES, shape=self._sent[0].shape[:1]),),
             outputs=names,
             call=lambda tensors: finish(tf.cast(self._scores(parse(tensors[0]))[0], tf.float32)),
             encode=example_request(self._sent),
-            resources=self._resources(),
         )
 
     def _scores(self, tensors: Sequence[Any]) -> list[Any]:
@@ -163,9 +177,6 @@ class Endpoints:
 
     def _names_out(self) -> tuple[str, ...]:
         return tuple(name for name, _, _ in self._derived)
-
-    def _resources(self) -> tuple[Any, ...]:
-        return tuple(resource for found in self._adapters for resource in found.resources)
 
     def _only_output(self, key: str, *, rank: int) -> TensorSpec:
         if len(self._outputs) != 1 or len(self._outputs[0].shape) != rank:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from packager.errors import SignatureError, UsageError
-from packager.signatures.declaration import OPTIONAL, Declaration, InputDeclaration, OutputDeclaration
+from packager.signatures.declaration import SIGNATURES, Declaration, InputDeclaration, OutputDeclaration
 from packager.signatures.files import read_numbers, read_words
 from packager.signatures.steps import STEPS, Step
 
@@ -72,7 +72,7 @@ def parse_declaration(
             for path in [f"{where}{key}.{_key(name)}"]
         }
     wanted = _table(document.get("signatures", {}), f"{where}signatures")
-    _check_keys(wanted, OPTIONAL, f"{where}signatures")
+    _check_keys(wanted, SIGNATURES, f"{where}signatures")
     values["signatures"] = {key: _flag(value, f"{where}signatures.{key}") for key, value in wanted.items()}
     return _made(Declaration, values, {"batch": document.get("batch")}, where.rstrip(".") or "declaration")
 

@@ -34,10 +34,12 @@ class Endpoint:
     """Names; what is traced tells the rest."""
     call: Callable[[Sequence[Any]], Sequence[Any]]
     """Tensors in the order of ``inputs`` → tensors in the order of ``outputs``."""
+    plain: tuple[TensorSpec, ...]
+    """What the model's requests are before this endpoint's form: the same for all its endpoints."""
     drawn_from: tuple[int | tuple[str, ...] | None, ...] = ()
-    """For each input, what its whole numbers lie below, or its texts; ``None`` where it takes any."""
+    """For each of ``plain``, what its whole numbers lie below, or its texts; ``None`` where it takes any."""
     encode: Callable[[Sequence[Any]], Sequence[Any]] = tuple
-    """The arrays of a request to the first endpoint → those of the same request to this one."""
+    """The arrays of a request as ``plain`` → those of the same request to this endpoint."""
     resources: tuple[Any, ...] = ()
     """What has to be saved beside the variables: lookup tables."""
 

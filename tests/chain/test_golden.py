@@ -36,7 +36,12 @@ def measure(conversion: Conversion, file: Path, *, tolerance: float = 1e-5) -> f
     (signature,) = conversion.signatures
     outputs = tuple(spec.name for spec in signature.outputs)
     endpoint = Endpoint(
-        key=signature.key, method="", inputs=signature.inputs, outputs=outputs, call=lambda _: ()
+        key=signature.key,
+        method="",
+        inputs=signature.inputs,
+        outputs=outputs,
+        call=lambda _: (),
+        plain=signature.inputs,
     )
     aliases = Aliases.of(signature.inputs, signature.outputs, endpoint)
     return measure_golden(conversion.servable.path, endpoint, file, aliases=aliases, tolerance=tolerance)

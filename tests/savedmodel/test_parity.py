@@ -59,8 +59,8 @@ def calculate(tensors):
 
 specs = tuple(TensorSpec(name=name, dtype="float32", shape=(None, 3)) for name in ("left", "right"))
 right = Endpoint(
-    key="serving_default", method="tensorflow/serving/predict", inputs=specs, drawn_from=(None, None),
-    outputs=("sum", "difference"), call=calculate,
+    key="serving_default", method="tensorflow/serving/predict", inputs=specs, plain=specs,
+    drawn_from=(None, None), outputs=("sum", "difference"), call=calculate,
 )
 swapped = {
     "right": right,

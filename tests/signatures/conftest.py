@@ -52,8 +52,25 @@ OTHERS = {
         [inputs."window of samples"]
         steps = [{ pad = 8, value = 0.5 }]
     """,
+    "files": "[signatures]\nserving_default = false\n",
+    "offers": """
+        [signatures]
+        serving_default = false
+        classify = true
+        [inputs.words]
+        name = "text"
+        steps = [{ split = 6 }, { vocabulary = "vocabulary.txt" }]
+        [outputs.mood]
+        labels = ["negative", "positive"]
+    """,
 }
-FILES = {"thumbnails": "flowers", "prints": "flowers", "readings": "sensor"}
+FILES = {
+    "files": "badges",
+    "offers": "reviews",
+    "thumbnails": "flowers",
+    "prints": "flowers",
+    "readings": "sensor",
+}
 """The trainings of models that are none of their own."""
 
 OPTIONS = {"mail": ("--vocabulary", "words=mail.txt")}

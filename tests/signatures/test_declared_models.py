@@ -31,6 +31,8 @@ SIGNATURES = {
     "prints": {"serving_default": PREDICT, "bytes": PREDICT},
     "readings": {"serving_default": PREDICT},
     "badges": {"serving_default": PREDICT, "bytes": PREDICT},
+    "files": {"bytes": PREDICT},
+    "offers": {"classify": "tensorflow/serving/classify"},
     "mail": {"serving_default": PREDICT},
 }
 
