@@ -13,6 +13,7 @@ import keras
 from keras.src.legacy.saving import json_utils, saving_options, saving_utils
 from keras.src.saving import saving_lib, serialization_lib
 
+from packager.errors import ModelLoadError
 from packager.loading.bindings import prove_bindings, set_layers
 from packager.loading.deferred import hold
 from packager.loading.failures import loader_failures
@@ -65,7 +66,13 @@ def rebuild(config: Mapping[str, Any], objects: Mapping[str, Any]) -> keras.Mode
     """Build the architecture of a ``.keras`` archive, which records the module of everything in it."""
     scope = keras.saving.custom_object_scope(dict(objects))
     with serialization_lib.SafeModeScope(True), scope, frugal_building():
-        return serialization_lib.deserialize_keras_object(dict(config), custom_objects=dict(objects))
+        model = serialization_lib.deserialize_keras_object(dict(config), custom_objects=dict(objects))
+    if not hasattr(getattr(model, "_functional", None) or model, "_inputs_struct"):
+        raise ModelLoadError(
+            f"the archive holds a {type(model).__name__!r}, which is no graph of layers with known inputs",
+            hint="make it a functional model, keras.Model(inputs, outputs), and save it again",
+        )
+    return model
 
 
 def building() -> contextlib.AbstractContextManager[None]:

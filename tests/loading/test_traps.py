@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +97,21 @@ def test_a_lost_vocabulary_is_asked_for(folder: Path, tmp_path: Path) -> None:
 def test_an_archive_keeps_the_vocabulary(folder: Path) -> None:
     (found,) = in_child(compare_all, [folder / "keras" / "words_lost.keras"], Supplied())
     assert found.difference < 1e-6
+
+
+def test_an_archive_of_no_graph_is_named(folder: Path, tmp_path: Path) -> None:
+    layer = {"module": "keras.layers", "class_name": "Dense", "config": {"units": 2}, "registered_name": None}
+    held = {"metadata.json": '{"keras_version": "3.10.0"}', "config.json": json.dumps(layer)}
+    with (
+        zipfile.ZipFile(folder / "keras" / "nested.keras") as good,
+        zipfile.ZipFile(tmp_path / "layer.keras", "w") as archive,
+    ):
+        for name, text in held.items():
+            archive.writestr(name, text)
+        archive.writestr("model.weights.h5", good.read("model.weights.h5"))
+    (found,) = in_child(compare_all, [tmp_path / "layer.keras"], Supplied())
+    assert found.error is not None
+    assert found.error.message.startswith("the archive holds a 'Dense', which is no graph of layers")
 
 
 def test_a_function_of_the_user_is_asked_for(folder: Path) -> None:
