@@ -23,7 +23,7 @@ def call_architecture(reference: str, arguments: Mapping[str, Any], *, keras3: b
     else:
         function = import_named(reference, "--architecture")
     try:
-        model = function(**arguments) if callable(function) and not _is_model(function) else function
+        model = function(**arguments) if callable(function) and not is_model(function) else function
     except Exception as error:  # user code raises whatever it likes
         raise UsageError(
             f"--architecture {reference!r} failed: {type(error).__name__}: {error}",
@@ -44,7 +44,7 @@ def _application(name: str, *, keras3: bool) -> Any:
 
 
 def _checked(model: Any, reference: str) -> Any:
-    if not _is_model(model):
+    if not is_model(model):
         raise UsageError(
             f"--architecture {reference!r} gives {type(model).__name__!r}, which is no Keras model",
             hint="name a function that returns a keras.Model",
@@ -57,7 +57,7 @@ def _checked(model: Any, reference: str) -> Any:
     return model
 
 
-def _is_model(value: Any) -> bool:
+def is_model(value: Any) -> bool:
     """Tell whether ``value`` is a model of either Keras, without importing the other one."""
     return any(
         f"{cls.__module__.partition('.')[0]}.{cls.__name__}" in ("keras.Model", "tf_keras.Model")

@@ -16,7 +16,7 @@ from packager.loading.keras1 import is_keras1, upgrade
 from packager.loading.lambdas import with_functions
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
-from packager.loading.state import without_state
+from packager.loading.state import forget_state, without_state
 from packager.loading.target import Target
 from packager.loading.usercode import custom_objects, keras_is_tf_keras
 from packager.loading.vocabularies import with_vocabularies
@@ -63,6 +63,7 @@ def _load(
     bindings, warnings = set_weights(
         inspection, target, _mapping(supplied), backend=_backend(inspection, supplied)
     )
+    warnings = (*warnings, *map(_begins_afresh, forget_state(target.model)))
     return target.library.loaded(target.model, bindings, warnings, published)  # type: ignore[no-any-return]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from packager.loading.architecture import is_model
+
 
 def without_state(config: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return an architecture whose layers begin every call afresh, and the names of those that did not.
@@ -26,3 +28,13 @@ def _stateless(node: Any, names: list[str]) -> Any:
     if isinstance(node, (list, tuple)):
         return [_stateless(value, names) for value in node]
     return node
+
+
+def forget_state(model: Any) -> tuple[str, ...]:
+    """Let the layers of a built model begin every call afresh; return the names of those that did not."""
+    names = []
+    for layer in model._flatten_layers(include_self=False):
+        if getattr(layer, "stateful", None) is True and not is_model(layer):  # a model tells of its layers
+            layer.stateful = False
+            names.append(str(layer.name))
+    return tuple(dict.fromkeys(names))

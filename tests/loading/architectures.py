@@ -55,14 +55,14 @@ def scaled():
     return keras.Sequential([layers.Input((6,)), Scale(2.0, name="scale"), layers.Dense(2, name="last")])
 
 
-def recurrent():
+def recurrent(stateful: bool = False):
     inner = keras.Sequential([layers.Input((4,)), layers.Dense(3, activation="tanh")], name="inner")
     return keras.Sequential(
         [
-            layers.Input((5, 4)),
+            layers.Input(batch_shape=(4 if stateful else None, 5, 4)),
             layers.TimeDistributed(inner, name="steps"),
-            layers.Bidirectional(layers.LSTM(4, return_sequences=True), name="both"),
-            layers.GRU(2, name="last"),
+            layers.Bidirectional(layers.LSTM(4, return_sequences=True, stateful=stateful), name="both"),
+            layers.GRU(2, stateful=stateful, name="last"),
         ]
     )
 

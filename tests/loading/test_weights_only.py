@@ -25,6 +25,8 @@ unused = ["/epoch"]
 "batch_normalization/moving_variance" = "norm/3"
 """
 
+STATEFUL = (("stateful", True),)
+
 
 def supplied(architecture: str, **more: object) -> Supplied:
     return Supplied(architecture=architecture, **more)
@@ -48,6 +50,13 @@ def assert_answers(outcome: Outcome, path: Path, *, matched: set[str]) -> None:
     assert len(datasets) == len(set(datasets))
 
 
+def assert_begins_afresh(outcome: Outcome, path: Path) -> None:
+    assert outcome.error is None, f"{outcome.error}: {outcome.error.details}"
+    np.testing.assert_allclose(outcome.answer, answer_of(path)[1], atol=1e-6)
+    for layer in ("both", "last"):
+        assert f"layer {layer!r} is stateful: served, it begins every request afresh" in outcome.warnings
+
+
 def test_weights_of_keras3(keras3_files: Path, tmp_path: Path) -> None:
     (tmp_path / "mapping.toml").write_text(MAPPING)
     (tmp_path / "twice.toml").write_text(MAPPING.replace('"8:"', '"7:10"'))
@@ -68,6 +77,7 @@ def test_weights_of_keras3(keras3_files: Path, tmp_path: Path) -> None:
                 "architectures:twins", arguments=(("first", "right"), ("second", "left"))
             ),
             ("recurrent.weights.h5", ""): supplied("architectures:recurrent"),
+            ("recurrent.weights.h5", "stateful"): supplied("architectures:recurrent", arguments=STATEFUL),
             ("nan.weights.h5", ""): supplied("architectures:stack"),
             ("raw.h5", ""): supplied("architectures:stack"),
             ("raw.h5", "mapped"): supplied(str(keras3_files / "raw.json"), mapping=tmp_path / "mapping.toml"),
@@ -82,6 +92,7 @@ def test_weights_of_keras3(keras3_files: Path, tmp_path: Path) -> None:
     assert_answers(
         outcomes["recurrent.weights.h5"], keras3_files / "recurrent.weights.h5", matched={"name", "order"}
     )
+    assert_begins_afresh(outcomes["recurrent.weights.h5 stateful"], keras3_files / "recurrent.weights.h5")
     assert_answers(outcomes["raw.h5 mapped"], keras3_files / "raw.h5", matched={"mapping", "shape"})
     transforms = {b.variable: b.transform for b in outcomes["raw.h5 mapped"].bindings}
     assert transforms["dense/kernel"] == "transpose 1 0"
@@ -113,6 +124,7 @@ def test_weights_of_keras2(keras2_files: Path) -> None:
             ),
             ("twins.h5", "renamed"): supplied("architectures:twins", arguments=renamed),
             ("recurrent.h5", ""): supplied("architectures:recurrent"),
+            ("recurrent.h5", "stateful"): supplied("architectures:recurrent", arguments=STATEFUL),
             ("recurrent.h5", "config"): supplied(str(keras2_files / "recurrent.json")),
             ("theano.h5", ""): supplied("architectures:pictures"),
         },
@@ -123,6 +135,7 @@ def test_weights_of_keras2(keras2_files: Path) -> None:
     for name in ("twins.h5 swapped", "recurrent.h5", "recurrent.h5 config", "theano.h5"):
         assert_answers(outcomes[name], keras2_files / name.split()[0], matched={"name"})
         assert outcomes[name].loader.startswith("tf_keras ")
+    assert_begins_afresh(outcomes["recurrent.h5 stateful"], keras2_files / "recurrent.h5")
     kernels = {b.transform for b in outcomes["theano.h5"].bindings if b.variable.endswith("kernel")}
     assert kernels == {"flip 0 1"}
     assert "has no place" in outcomes["stack.h5 smaller"].error.message
