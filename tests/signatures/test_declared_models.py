@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import EXAMPLES, NAMES, Model, b64
+from served import EXAMPLES, NAMES, Model, b64
 
 from packager.protocol import message
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Model, b64
 from fixtures_command import Run
+from served import Model, b64
 
 pytestmark = pytest.mark.tensorflow
 
