@@ -32,10 +32,10 @@ def convert(
 ) -> None:
     """Convert FILE to a versioned SavedModel.
 
-    Writes DIR/NAME/N with a serving_default signature: input names from the model's input layers, output
-    names from its output layers, a free batch dimension. A declaration adds further signatures, and the
-    preprocessing of training. The SavedModel is compared with the model in FILE before it is put in place,
-    in one step. Code in the file is refused, never run.
+    Writes DIR/NAME/N with a serving_default signature, unless that is switched off: input names from the
+    model's input layers, output names from its output layers, a free batch dimension. A declaration adds
+    further signatures, and the preprocessing of training. The SavedModel is compared with the model in FILE
+    before it is put in place, in one step. Code in the file is refused, never run.
 
     Example: packager convert digits.h5 --name digits --input-name input_1=image
     """

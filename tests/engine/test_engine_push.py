@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from packager.errors import (
 from packager.image.archive import docker_archive
 from packager.image.blobs import BlobStore
 from packager.image.image import Image
+from packager.image.tarball import Entry, tar_stream
 from packager.progress import Event
 from packager.values import ImageReference
 
@@ -38,6 +40,20 @@ def tagged(
     return reference
 
 
+@pytest.fixture
+def unlike_others(
+    engine: Engine, registry: Registry, tiny_base: ImageReference, new_tag: NewTag
+) -> ImageReference:
+    """An image with a layer that no other has, so that its bytes have to be sent."""
+    reference = new_tag(registry.address)
+    entries = [
+        Entry(path="Dockerfile", content=f"FROM {tiny_base}\nCOPY noise /\n".encode(), mode=0o644),
+        Entry(path="noise", content=os.urandom(8 << 20), mode=0o644),
+    ]
+    engine.build(tar_stream(entries), tag=reference, arguments={}, labels={})
+    return reference
+
+
 @contextmanager
 def engine_of(monkeypatch: pytest.MonkeyPatch, docker_config: Path) -> Iterator[Engine]:
     monkeypatch.setenv("DOCKER_CONFIG", str(docker_config))
@@ -47,9 +63,9 @@ def engine_of(monkeypatch: pytest.MonkeyPatch, docker_config: Path) -> Iterator[
 
 
 def test_the_digest_is_the_registry_s_own(
-    registry: Registry, tagged: ImageReference, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, unlike_others: ImageReference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events: list[Event] = []
+    tagged, events = unlike_others, list[Event]()
     with engine_of(monkeypatch, registry.docker_config()) as engine:
         pushed = engine.push(tagged, report=events.append)
         assert pushed.digest == registry.digest(tagged.path, str(tagged.tag))

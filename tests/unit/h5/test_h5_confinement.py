@@ -63,20 +63,26 @@ def test_an_answer_too_large_to_take_is_an_error() -> None:
         confined(lambda: bytes(70 * 2**20), FILE, seconds=5)
 
 
+def children() -> set[str]:
+    """Return the processes that this one has started and not waited for; other tests may have some."""
+    return {
+        pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()
+    }
+
+
 def test_no_child_and_no_descriptor_is_left() -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    others, before = children(), len(os.listdir("/proc/self/fd"))
     for work in (lambda: 1, burn):
         try:
             confined(work, FILE, seconds=0.1)
         except ModelFileError:
             continue
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert children() <= others
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_an_interruption_ends_the_child() -> None:
-    main = threading.main_thread().ident
+    others, main = children(), threading.main_thread().ident
     assert main
     timer = threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT])
     started = time.monotonic()
@@ -85,8 +91,7 @@ def test_an_interruption_ends_the_child() -> None:
         confined(lambda: time.sleep(30), FILE, seconds=30)
     timer.join()
     assert time.monotonic() - started < 10
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert children() <= others
 
 
 def test_it_works_from_a_thread() -> None:
