@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 
 from packager.contract import Sample
 from packager.errors import RequestError, SmokeError
@@ -18,11 +16,10 @@ from packager.smoketest import (
     over_grpc,
     over_rest,
     put_load,
-    running_folder,
-    running_image,
     sample_of,
 )
-from packager.values import ImageReference, Load, LoadResult, percentile
+from packager.testing import serving
+from packager.values import Load, LoadResult, percentile
 
 _WARM_UP = 0.1
 """Share of the time for which requests are sent before any is counted."""
@@ -41,7 +38,7 @@ def bench(
     The requests are made of examples that were recorded at conversion. ``timeout`` is in seconds, for
     getting ready and for each request. Raises what ``pipeline.smoke`` raises before it asks anything.
     """
-    with _running(target, version=version, timeout=timeout, report=report) as running:
+    with serving(target, version=version, timeout=timeout, report=report) as running:
         if running.contract is None:
             raise SmokeError(
                 f"no contract in {os.fspath(target)!r}, so nothing tells what to ask",
@@ -79,19 +76,3 @@ def _sender(running: Running, sample: Sample, load: Load, *, timeout: float) -> 
     if address is None:
         raise RequestError("the server serves no gRPC", hint="packager bench TARGET --protocol rest")
     return over_grpc(address, sample, model=running.model, version=running.version, timeout=timeout)
-
-
-@contextmanager
-def _running(target: PathLike, *, version: int | None, timeout: float, report: Report) -> Iterator[Running]:
-    if Path(target).is_dir():
-        with running_folder(Path(target), version=version, timeout=timeout, report=report) as running:
-            yield running
-        return
-    from packager.engine import connect
-
-    reference = ImageReference.parse(os.fspath(target))
-    with (
-        closing(connect()) as engine,
-        running_image(engine, reference, version=version, timeout=timeout, report=report) as running,
-    ):
-        yield running

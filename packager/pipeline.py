@@ -6,17 +6,14 @@ packages are imported where a stage needs them, never at the top.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from packager.errors import (
-    ImageNotFoundError,
     ModelFileError,
     OutputError,
     UsageError,
@@ -24,33 +21,28 @@ from packager.errors import (
 )
 from packager.imaging import base as base
 from packager.imaging import build as build
-from packager.imaging import chosen_engine, docker_engine, parse_references, push_tested, servables_in
+from packager.imaging import chosen_engine, parse_references, push_tested, servables_in
 from packager.imaging import push as push
 from packager.imaging import verify as verify
 from packager.imaging import verify_build as verify_build
 from packager.progress import Report, Stopwatch, detail, info, say, silent, stage
+from packager.testing import running as running
+from packager.testing import smoke as smoke
 from packager.values import (
     AS_DOCKER_DOES,
     AS_THE_SOURCE,
-    NO_LIMITS,
-    Budget,
     Check,
     Conversion,
     ConversionOptions,
-    ImageReference,
     Inspection,
     RegistryAccess,
     Release,
-    SmokeReport,
     StageTime,
     Supplied,
     check_model_name,
     check_version,
     to_json,
 )
-
-if TYPE_CHECKING:
-    from packager.smoketest import Running, Timeline
 
 PathLike = str | os.PathLike[str]
 
@@ -216,132 +208,6 @@ def _require_no_architecture(inspection: Inspection) -> None:
         )
 
 
-def smoke(
-    target: PathLike,
-    *,
-    model: str | None = None,
-    version: int | None = None,
-    timeout: float = 120,
-    tolerance: float = 1e-5,
-    port: int | None = None,
-    memory: int | None = None,
-    gpus: int | None = None,
-    budget: Budget = NO_LIMITS,
-    grpc: bool = True,
-    compare_warmup: bool = False,
-    timeline: Timeline | None = None,
-    report: Report = silent,
-) -> SmokeReport:
-    """Run ``target``, an image reference or a model folder, and compare its answers with the recorded ones.
-
-    ``model`` is one of an image with several. ``version`` is the highest one unless given, ``timeout``
-    seconds bound the wait for it, ``tolerance`` is absolute and relative. ``memory`` in bytes and ``gpus``
-    (-1: all) are what a container gets, ``budget`` is what the server may cost, ``grpc`` whether to ask over
-    gRPC beside REST, and ``timeline`` is told the phases. ``compare_warmup`` starts the server once more,
-    without its warm-up, to compare the first request. A folder is served by the embedded server as a local
-    process. Raises a SmokeError that tells the cause; nothing keeps running.
-    """
-    from packager.smoketest import NO_WARMUP, Timeline, smoke_folder, smoke_image, with_warmup_effect
-
-    timeline = timeline or Timeline()
-    if Path(target).is_dir():
-        tested = smoke_folder(
-            Path(target),
-            version=version,
-            timeout=timeout,
-            tolerance=tolerance,
-            port=port,
-            budget=budget,
-            grpc=grpc,
-            timeline=timeline,
-            report=report,
-        )
-    else:
-        reference = _image_target(os.fspath(target))
-        timeline.begin("engine")
-        with docker_engine() as engine:
-            tested = smoke_image(
-                engine,
-                reference,
-                model=model,
-                version=version,
-                timeout=timeout,
-                tolerance=tolerance,
-                port=port,
-                memory=memory,
-                gpus=gpus,
-                budget=budget,
-                grpc=grpc,
-                timeline=timeline,
-                report=report,
-            )
-    if not compare_warmup:
-        return tested
-    say(report, "starting the server without its warm-up")
-    with _running(
-        target,
-        model=model,
-        version=tested.version,
-        timeout=timeout,
-        port=port,
-        flags=[NO_WARMUP],
-        report=report,
-    ) as cold:
-        return with_warmup_effect(tested, cold)
-
-
-@contextlib.contextmanager
-def running(
-    target: PathLike,
-    *,
-    version: int | None = None,
-    timeout: float = 120,
-    port: int | None = None,
-    report: Report = silent,
-) -> Iterator[str]:
-    """Run ``target`` as ``smoke`` does, for tests of your own: gives ``http://…/v1/models/NAME/versions/N``.
-
-    Ask ``f"{url}:predict"``. What was started is ended when the block is left. Raises a SmokeError where the
-    version does not become AVAILABLE within ``timeout`` seconds.
-    """
-    with _running(target, version=version, timeout=timeout, port=port, report=report) as served:
-        yield served.url
-
-
-@contextlib.contextmanager
-def _running(
-    target: PathLike,
-    *,
-    model: str | None = None,
-    version: int | None,
-    timeout: float,
-    port: int | None,
-    flags: Sequence[str] = (),
-    report: Report,
-) -> Iterator[Running]:
-    from packager.smoketest import running_folder, running_image
-
-    with contextlib.ExitStack() as stack:
-        if Path(target).is_dir():
-            running = running_folder(
-                Path(target), version=version, timeout=timeout, port=port, flags=flags, report=report
-            )
-        else:
-            reference = _image_target(os.fspath(target))
-            engine = stack.enter_context(docker_engine())
-            running = running_image(
-                engine,
-                reference,
-                model=model,
-                version=version,
-                timeout=timeout,
-                port=port,
-                flags=flags,
-                report=report,
-            )
-        yield stack.enter_context(running)
-
-
 def package(
     file: PathLike,
     *,
@@ -468,17 +334,6 @@ def _resolve_engine(choice: str) -> str:
     """Settle ``auto`` once, so that every stage of a run takes the same way."""
     with chosen_engine(choice) as engine:
         return "none" if engine is None else "docker"
-
-
-def _image_target(target: str) -> ImageReference:
-    try:
-        return ImageReference.parse(target)
-    except UsageError as error:
-        if os.sep in target or target.startswith("."):
-            raise ImageNotFoundError(
-                f"no model folder {target!r}", hint="packager convert FILE --name NAME makes one"
-            ) from error
-        raise
 
 
 def _tell_cost(stages: Sequence[StageTime], peak_memory: int, report: Report) -> None:

@@ -64,7 +64,22 @@ def resolve(target: str | os.PathLike[str], *, version: int | None = None, repor
         return _contract_file(text, path)
     if path.is_dir():
         return _folder(text, path, version)
-    return _image(text, _reference(text), version, report)
+    return _image(text, reference_of(text), version, report)
+
+
+def reference_of(text: str) -> ImageReference:
+    """Read a TARGET that is no file or folder: the name of an image.
+
+    Raises ImageNotFoundError where it looks like a path, else UsageError where it is no reference.
+    """
+    try:
+        return ImageReference.parse(text)
+    except UsageError as error:
+        if os.sep in text or text.startswith("."):
+            raise ImageNotFoundError(
+                f"no file or folder {text!r}", hint="packager convert FILE --name NAME makes a model folder"
+            ) from error
+        raise
 
 
 def _contract_file(text: str, path: Path) -> Target:
@@ -140,17 +155,6 @@ def _told_by(content: bytes, where: str, model: str) -> Contract:
         samples=(),
         model=model,
     )
-
-
-def _reference(text: str) -> ImageReference:
-    try:
-        return ImageReference.parse(text)
-    except UsageError as error:
-        if os.sep in text or text.startswith("."):
-            raise ImageNotFoundError(
-                f"no file or folder {text!r}", hint="packager convert FILE --name NAME makes a model folder"
-            ) from error
-        raise
 
 
 def _image(text: str, reference: ImageReference, version: int | None, report: Report) -> Target:

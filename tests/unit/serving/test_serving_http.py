@@ -78,13 +78,13 @@ def running() -> Iterator[Running]:
     running.drain(0)
 
 
-def exchange(running: Running, *parts: bytes, pause: float = 0.0) -> bytes:
+def exchange(running: Running, *parts: bytes, pause: float = 0.0, silence: float = SILENCE) -> bytes:
     """Send the parts and return all that comes until the server closes or falls silent."""
     with running.connect() as client:
         for part in parts:
             client.sendall(part)
             time.sleep(pause)
-        client.settimeout(SILENCE)
+        client.settimeout(silence)
         return receive_all(client)
 
 
@@ -351,7 +351,7 @@ def test_draining_ends_in_time(running: Running) -> None:
 
 def test_many_clients_get_their_own_answers(running: Running) -> None:
     def ask(number: int) -> bytes:
-        return exchange(running, b"GET /v1/%d HTTP/1.1\r\nConnection: close\r\n\r\n" % number)
+        return exchange(running, b"GET /v1/%d HTTP/1.1\r\nConnection: close\r\n\r\n" % number, silence=10)
 
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(ask, range(200)))
