@@ -28,7 +28,7 @@ _CONFIGURATION: dict[str, Fields] = {
     f"{_POLICY}.Latest": {"num_versions": (1, "uint32")},
     f"{_POLICY}.All": {},
     f"{_POLICY}.Specific": {"versions": (1, "repeated int64")},
-    "SamplingConfig": {"sampling_rate": (1, "double")},
+    "SamplingConfig": {"sampling_rate": (1, "double"), "attributes": (2, "int32")},
     "LogCollectorConfig": {"type": (1, "string"), "filename_prefix": (2, "string")},
     "LoggingConfig": {
         "log_collector_config": (1, "LogCollectorConfig"),
@@ -40,6 +40,7 @@ _CONFIGURATION: dict[str, Fields] = {
         "model_type": (3, "ModelType"),
         "model_platform": (4, "string"),
         "logging_config": (6, "LoggingConfig"),
+        "logging_configs": (9, "repeated LoggingConfig"),
         "model_version_policy": (7, _POLICY),
         "version_labels": (8, "map<string, int64>"),
     },

@@ -78,7 +78,7 @@ class _Server:
     def __init__(self, flags: Parsed) -> None:
         self._flags = flags
         self._models = _configured_models(flags)
-        check_models(self._models)
+        check_models(self._models or ())
         monitoring = flags.text("monitoring_config_file")
         self._metrics_path = read_metrics_path(monitoring) if monitoring else None
         self._rest_socket = _bind_rest(flags)
@@ -152,7 +152,7 @@ class _Server:
         path = self._flags.text("model_config_file")
         seconds = self._flags.number("model_config_file_poll_wait_seconds")
         if path and seconds > 0:
-            _in_thread(lambda: _reload_for_ever(path, seconds, self._catalog, self._models))
+            _in_thread(lambda: _reload_for_ever(path, seconds, self._catalog))
 
 
 def _loader(flags: Parsed) -> Load:
@@ -234,8 +234,11 @@ def _in_thread(work: Callable[[], object]) -> asyncio.Future[None]:
     return asyncio.wrap_future(result)
 
 
-def _reload_for_ever(path: str, seconds: int, catalog: Catalog, models: tuple[ModelConfig, ...]) -> None:
-    """Read the model config file again and again, and reload what is new in it."""
+def _reload_for_ever(path: str, seconds: int, catalog: Catalog) -> None:
+    """Read the model config file again and again, and have the server serve what is in it.
+
+    It goes over what was changed by gRPC in between.
+    """
     while True:
         time.sleep(seconds)
         try:
@@ -243,16 +246,15 @@ def _reload_for_ever(path: str, seconds: int, catalog: Catalog, models: tuple[Mo
         except StatusError as error:
             log.error("Failed to read ModelServerConfig file: %s", error.message)
             continue
-        if read == models:
+        if catalog.has(read):
             continue
         try:
             catalog.reload(read)
-            models = read
         except StatusError as error:
             log.error("PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error.message)
 
 
-def _configured_models(flags: Parsed) -> tuple[ModelConfig, ...]:
+def _configured_models(flags: Parsed) -> tuple[ModelConfig, ...] | None:
     if path := flags.text("model_config_file"):
         return read_model_config(path)
     name, base_path = flags.text("model_name"), flags.text("model_base_path")

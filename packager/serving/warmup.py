@@ -19,7 +19,6 @@ from packager.serving.examples import classify, infer_all, regress
 from packager.serving.inference import InferenceOptions, predict
 from packager.serving.log import log
 from packager.serving.native.servable import Servable
-from packager.serving.native.tensors import Tensor
 from packager.serving.rpc.specs import examples_in, signature_of, task_of
 from packager.serving.status import Code, StatusError, invalid_argument
 
@@ -38,7 +37,7 @@ def warm_up(servable: Servable, folder: Path, *, iterations: int = 1) -> None:
     if not path.is_file():
         log.info("No warmup data file found at %s", path)
         return
-    log.info("Starting to read warmup data for model at %s", path)
+    log.info("Starting to read warmup data for model at %s with model-warmup-options ", path)
     began, count = time.monotonic(), 0
     for record in _records(path):
         asked = _parsed(record, path)
@@ -70,10 +69,10 @@ def _play(servable: Servable, record: Any) -> None:
         case "multi_inference_log":
             infer_all(servable, list(map(task_of, request.tasks)), examples_in(request.input), _OPTIONS)
         case "session_run_log":
-            feeds = [(feed.name, Tensor.from_proto(feed.tensor)) for feed in request.feed]
-            servable.session.run(feeds, list(request.fetch))
-        case _:
-            raise StatusError(Code.UNIMPLEMENTED, "Unsupported log_type for warmup: 0")
+            number = record.DESCRIPTOR.fields_by_name[kind].number
+            raise StatusError(Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {number}")
+        case _:  # a record of nothing, or of a stream, is passed over
+            return
 
 
 def _parsed(record: bytes, path: Path) -> Any:

@@ -29,7 +29,7 @@ def record(content: bytes) -> bytes:
 
 def records_of_every_kind() -> list[Any]:
     log = message("PredictionLog")
-    predict, classify, regress, several, run = log(), log(), log(), log(), log()
+    predict, classify, regress, several = log(), log(), log(), log()
     predict.predict_log.request.inputs["x"] = ONE
     for one, key in ((classify.classify_log, "classify"), (regress.regress_log, "regress")):
         one.request.model_spec.signature_name = key
@@ -37,9 +37,14 @@ def records_of_every_kind() -> list[Any]:
     task = several.multi_inference_log.request.tasks.add(method_name="tensorflow/serving/regress")
     task.model_spec.signature_name = "regress"
     several.multi_inference_log.request.input.example_list.examples.append(EXAMPLE)
-    run.session_run_log.request.feed.add(name="x:0", tensor=ONE)
-    run.session_run_log.request.fetch.append("y:0")
-    return [predict, classify, regress, several, run]
+    return [predict, classify, regress, several]
+
+
+def run_of_a_session() -> bytes:
+    log = message("PredictionLog")()
+    log.session_run_log.request.feed.add(name="x:0", tensor=ONE)
+    log.session_run_log.request.fetch.append("y:0")
+    return record(log.SerializeToString())
 
 
 @pytest.fixture
@@ -50,13 +55,15 @@ def model(models: Path, tmp_path: Path) -> Path:
 
 
 def test_requests_of_every_kind_are_played(model: Path) -> None:
-    content = b"".join(record(one.SerializeToString()) for one in records_of_every_kind())
+    of_a_stream = b"\x3a\x00"  # field 7: predict_streamed_log
+    contents = [*(one.SerializeToString() for one in records_of_every_kind()), of_a_stream, b""]
+    content = b"".join(map(record, contents))
     (model / "1" / RECORDS).write_bytes(content)
     with serving(model_name="m", model_base_path=model, num_request_iterations_for_warmup=2) as server:
         server.wait_until_ready()
         log = server.log()
     place = model / "1" / RECORDS
-    played = f"Finished reading warmup data for model at {place}. Number of warmup records read: 5."
+    played = f"Finished reading warmup data for model at {place}. Number of warmup records read: 6."
     assert played in log
     assert log.index(played) < log.index("Successfully loaded servable version")
 
@@ -78,7 +85,7 @@ def wrong_signature() -> bytes:
         (record(b"")[:-1], "DATA_LOSS: truncated record at 0"),
         (record(b"")[:-1] + b"!", "DATA_LOSS: corrupted record at 0"),
         (record(b"\xff"), "INVALID_ARGUMENT: Failed to parse warmup record: "),
-        (record(b""), "UNIMPLEMENTED: Unsupported log_type for warmup: 0"),
+        (run_of_a_session(), "UNIMPLEMENTED: Unsupported log_type for warmup: 5"),
         (wrong_signature(), 'FAILED_PRECONDITION: Serving signature key "no" not found.'),
         (
             record(records_of_every_kind()[0].SerializeToString()) * 1001,

@@ -39,6 +39,7 @@ class Catalog:
         self._poll_seconds = poll_seconds
         self._labels_need_available = labels_need_available
         self._models: dict[str, ModelConfig] = {}
+        self._configured = False
         self._labels: Mapping[str, Mapping[str, int]] = {}
         self._reloading = threading.Lock()
         self._polling = threading.Lock()
@@ -46,16 +47,20 @@ class Catalog:
         self._watcher: threading.Thread | None = None
         self._closed = False
 
-    def reload(self, models: Sequence[ModelConfig]) -> None:
+    def reload(self, models: Sequence[ModelConfig] | None) -> None:
         """Serve ``models`` from now on, and wait until each new one is available.
 
-        Raises StatusError, before anything changes, if the configuration cannot be right; or afterwards,
-        if a new model has no version that can be loaded.
+        ``None`` is a configuration that says nothing, which may only be the first one: models may follow.
+        Raises StatusError, before anything changes, if the configuration cannot be right; or afterwards, if a
+        new model has no version that can be loaded.
         """
         with self._reloading:
+            if models is None:
+                self._take_nothing()
+                return
             check_models(models)
             labels = {model.name: self._checked_labels(model) for model in models}
-            first = not self._models
+            first, self._configured = not self._configured, True
             new = [model.name for model in models if model.name not in self._models]
             self._replace(models, labels)
             self._poll_soon()
@@ -63,6 +68,18 @@ class Catalog:
             if failed:
                 raise _not_available("servable(s)" if first else "model(s)", failed)
             log.info("Finished adding/updating models")
+
+    def has(self, models: Sequence[ModelConfig] | None) -> bool:
+        """Tell whether these are the models that are served now, as they are configured."""
+        return models is not None and self._configured and list(self._models.values()) == list(models)
+
+    def _take_nothing(self) -> None:
+        if self._configured:
+            raise failed_precondition(
+                "Cannot transition to requested config. It is only legal to transition "
+                "from one ModelConfigList to another."
+            )
+        log.info("Taking no action for empty config.")
 
     def _replace(self, models: Sequence[ModelConfig], labels: Mapping[str, Mapping[str, int]]) -> None:
         log.info("Adding/updating models.")

@@ -43,9 +43,10 @@ def read_text_message(path: str, name: str) -> Any:
         raise invalid_argument(f"Invalid protobuf file: '{path}'") from error
 
 
-def read_model_config(path: str) -> tuple[ModelConfig, ...]:
-    """Read a ModelServerConfig file, or raise StatusError."""
-    return models_of(read_text_message(path, "ModelServerConfig"))
+def read_model_config(path: str) -> tuple[ModelConfig, ...] | None:
+    """Read a ModelServerConfig file, or raise StatusError; ``None`` where it configures nothing."""
+    config = read_text_message(path, "ModelServerConfig")
+    return models_of(config) if config.WhichOneof("choice") else None
 
 
 def models_of(config: Any) -> tuple[ModelConfig, ...]:
@@ -82,6 +83,11 @@ def check_models(models: Iterable[ModelConfig]) -> None:
 def has_scheme(path: str) -> bool:
     """Tell whether ``path`` is a URI, ``gs://bucket/model``."""
     return re.match(r"[a-zA-Z][a-zA-Z0-9.]*://", path) is not None
+
+
+def local_path(path: str) -> str:
+    """Return a path as Python knows it: TensorFlow also takes ``file:///models/digits``."""
+    return path.removeprefix("file://")
 
 
 def read_metrics_path(path: str) -> str | None:

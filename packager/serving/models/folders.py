@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from packager.serving.log import log
-from packager.serving.models.config import ModelConfig, has_scheme
+from packager.serving.models.config import ModelConfig, has_scheme, local_path
 from packager.serving.models.policies import Specific
 from packager.serving.status import StatusError, invalid_argument
 
@@ -53,12 +53,12 @@ def _find_versions(model: ModelConfig) -> dict[int, Path]:
                 child,
                 found[version].name,
             )
-        found[version] = Path(model.base_path, child)
+        found[version] = Path(local_path(model.base_path), child)
     return found
 
 
 def _children(model: ModelConfig) -> list[str]:
-    path = model.base_path
+    path = local_path(model.base_path)
     if has_scheme(path):
         scheme = path.partition(":")[0]
         raise _no_base_path(

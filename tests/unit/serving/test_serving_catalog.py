@@ -152,3 +152,27 @@ def test_statuses_of_what_there_never_was(catalog: MakeCatalog, base: Path) -> N
         models.statuses("m", 9)
     with pytest.raises(StatusError, match="Could not find any versions of model x"):
         models.statuses("x")
+
+
+def test_models_may_come_later_but_a_configuration_cannot_become_none(
+    catalog: MakeCatalog, base: Path
+) -> None:
+    models = catalog()
+    models.reload(None)
+    assert not models.has(())
+    models.reload([model(base)])
+    with pytest.raises(StatusError) as refused:
+        models.reload(None)
+    assert refused.value.message.startswith("Cannot transition to requested config.")
+    assert states(models) == {1: State.AVAILABLE}
+    models.reload(())
+    eventually(lambda: states(models) == {1: State.END})
+
+
+def test_a_configuration_is_known_again(catalog: MakeCatalog, base: Path) -> None:
+    models = catalog()
+    models.reload([model(base)])
+    assert models.has((model(base),))
+    assert not models.has((model(base, stable=1),))
+    assert not models.has(())
+    assert not models.has(None)

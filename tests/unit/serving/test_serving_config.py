@@ -17,7 +17,7 @@ from packager.serving.models.policies import All, Latest, Specific
 from packager.serving.status import Code, StatusError
 
 
-def read(tmp_path: Path, text: str) -> tuple[ModelConfig, ...]:
+def read(tmp_path: Path, text: str) -> tuple[ModelConfig, ...] | None:
     path = tmp_path / "models.conf"
     path.write_text(text)
     return read_model_config(str(path))
@@ -158,3 +158,8 @@ def test_messages_have_the_wire_format_of_tensorflow_serving() -> None:
     config = b"\n\x01m" + b"\x12\x02/m" + b'"\ntensorflow' + policy + label  # fields 1, 2 and 4
     listed = b"\n" + bytes((len(config),)) + config
     assert sent.SerializeToString(deterministic=True) == b"\n" + bytes((len(listed),)) + listed
+
+
+def test_a_file_that_says_nothing_configures_nothing(tmp_path: Path) -> None:
+    assert read(tmp_path, "# models will follow") is None
+    assert read(tmp_path, "model_config_list {}") == ()

@@ -68,3 +68,8 @@ def test_a_missing_base_path_is_an_error(tmp_path: Path) -> None:
 def test_a_base_path_that_is_no_folder_here_is_an_error(path: str, reason: str) -> None:
     with pytest.raises(StatusError, match=f"for servable m with error {reason}"):
         wanted_versions(model(path))
+
+
+def test_a_base_path_may_be_the_uri_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    assert wanted_versions(model(f"file://{tmp_path}")) == {7: tmp_path / "7"}
