@@ -245,12 +245,21 @@ _HEALTH: dict[str, Fields] = {
 }
 
 _PROFILER: dict[str, Fields] = {
-    "ProfileRequest": {"duration_ms": (1, "uint64"), "session_id": (5, "string")},
-    "ProfileResponse": {"empty_trace": (7, "bool")},
+    "ProfileRequest": {
+        "duration_ms": (1, "uint64"),
+        "repository_root": (5, "string"),
+        "session_id": (6, "string"),
+        "host_name": (7, "string"),
+    },
+    "ProfileToolData": {"name": (1, "string"), "data": (2, "bytes")},
+    "ProfileResponse": {"tool_data": (6, "repeated ProfileToolData"), "empty_trace": (7, "bool")},
     "TerminateRequest": {"session_id": (1, "string")},
     "TerminateResponse": {},
     "MonitorRequest": {"duration_ms": (1, "uint64")},
     "MonitorResponse": {"data": (1, "string")},
+    "XLine": {"events": (4, "repeated bytes")},
+    "XPlane": {"lines": (3, "repeated XLine")},
+    "XSpace": {"planes": (1, "repeated XPlane"), "hostnames": (4, "repeated string")},
 }
 
 _REFLECTION: dict[str, Fields] = {

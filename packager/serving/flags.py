@@ -117,7 +117,7 @@ FLAGS = (
         True,
         "tell tools what the gRPC services are (not a flag of upstream)",
     ),
-    Flag("enable_profiler", True, "serve the profiler service, which refuses to trace here"),
+    Flag("enable_profiler", True, "serve the profiler service"),
     Flag("enable_serialization_as_tensor_content", False, "answer gRPC predictions with tensor_content"),
     Flag("tensorflow_session_parallelism", 0, "threads of a session; 0 is chosen by TensorFlow", bits=64),
     Flag(

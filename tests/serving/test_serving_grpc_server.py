@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,10 +119,33 @@ def test_services_that_are_off_are_not_there(healthy: EmbeddedServer) -> None:
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_profiling_is_refused_with_a_reason(channel: grpc.Channel) -> None:
-    code, words = refusal(channel, PROFILER, "Profile", message("ProfileRequest")(duration_ms=1000))
-    assert code == "UNIMPLEMENTED"
-    assert words.startswith("this server records no traces")
+def test_traces_tell_what_was_run(channel: grpc.Channel, server: EmbeddedServer) -> None:
+    profile = dict(methods(PROFILER))["Profile"]
+    request = message("ProfileRequest")(duration_ms=1500, session_id="s", host_name="here")
+    tracing = channel.unary_unary(profile.path, **profile.codecs).future(request, timeout=PATIENCE)
+    while not tracing.done():
+        assert server.predict("affine", '{"instances": [1.0]}').status == 200
+        time.sleep(0.05)
+    (trace,) = tracing.result().tool_data
+    assert not tracing.result().empty_trace
+    assert trace.name == "xplane.pb"
+    assert list(message("XSpace").FromString(trace.data).hostnames) == ["here"]
+    assert b"SessionRun" in trace.data
+
+
+def test_a_trace_can_be_ended_and_is_taken_alone(channel: grpc.Channel) -> None:
+    profile = dict(methods(PROFILER))["Profile"]
+    request = message("ProfileRequest")(duration_ms=30_000)
+    tracing = channel.unary_unary(profile.path, **profile.codecs).future(request, timeout=PATIENCE)
+    while not tracing.done():
+        time.sleep(0.5)
+        code, words = refusal(channel, PROFILER, "Monitor", message("MonitorRequest")())
+        assert (code, words) == ("UNIMPLEMENTED", "unimplemented.")
+        terminate = dict(methods(PROFILER))["Terminate"]
+        channel.unary_unary(terminate.path, **terminate.codecs)(
+            message("TerminateRequest")(), timeout=PATIENCE
+        )
+    assert tracing.result().tool_data
 
 
 def test_reflection_lists_services(channel: grpc.Channel) -> None:

@@ -9,6 +9,7 @@ from packager.protocol import message
 from packager.serving.log import log
 from packager.serving.models.catalog import Catalog
 from packager.serving.models.config import models_of
+from packager.serving.native.profiler import Profiler
 from packager.serving.rpc.specs import spec_of
 from packager.serving.status import Code, StatusError, invalid_argument
 
@@ -49,22 +50,32 @@ class ModelService:
 
 
 class ProfilerService:
-    """TensorFlow's own service for tracing, which a session behind the C API does not offer."""
+    """TensorFlow's own service for traces, as TensorBoard and ``tf.profiler`` ask for them."""
 
-    def Profile(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
-        """Refuse."""
-        raise _no_traces()
+    def __init__(self) -> None:
+        self._profiler = Profiler()
+
+    def Profile(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802
+        """Trace what is run for a while.
+
+        Where TensorFlow writes the trace to a folder that the client names, this returns it: clients then
+        write it themselves.
+        """
+        milliseconds = min(request.duration_ms, timeout_ms) if timeout_ms else request.duration_ms
+        trace, happened = self._profiler.trace(milliseconds / 1000, host=request.host_name)
+        response = message("ProfileResponse")(empty_trace=not happened)
+        response.tool_data.add(name="xplane.pb", data=trace)
+        return response
 
     def Terminate(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
-        """Refuse."""
-        raise _no_traces()
+        """End a trace before its time."""
+        self._profiler.stop()
+        return message("TerminateResponse")()
 
     def Monitor(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
-        """Refuse."""
-        raise _no_traces()
+        """Refuse, as TensorFlow does."""
+        raise StatusError(Code.UNIMPLEMENTED, "unimplemented.")
 
-
-def _no_traces() -> StatusError:
-    return StatusError(
-        Code.UNIMPLEMENTED, "this server records no traces: profile the model on tensorflow/serving itself"
-    )
+    def end(self) -> None:
+        """Let nobody wait for a trace any longer."""
+        self._profiler.stop()

@@ -25,11 +25,13 @@ def open_grpc(flags: Parsed, catalog: Catalog, options: InferenceOptions) -> Grp
         PREDICTION: Measured(prediction, options.metrics) if options.metrics else prediction,
         MODEL: ModelService(catalog=catalog),
     }
-    if flags.flag("enable_profiler"):
-        services[PROFILER] = ProfilerService()
+    profiler = ProfilerService() if flags.flag("enable_profiler") else None
+    if profiler:
+        services[PROFILER] = profiler
     health = HealthService() if flags.flag("enable_grpc_healthcheck_service") else None
     if health:
         services[HEALTH] = health
+    ends = [service.end for service in (profiler, health) if service]
     threads = max(flags.number("grpc_max_threads"), 1)
     handlers = [health.handlers()] if health else []
     if flags.flag("enable_grpc_reflection"):
@@ -45,5 +47,5 @@ def open_grpc(flags: Parsed, catalog: Catalog, options: InferenceOptions) -> Grp
             threads=threads,
         ),
         handlers=handlers,
-        before_end=health.end if health else None,
+        before_end=lambda: [end() for end in ends],
     )

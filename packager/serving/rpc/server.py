@@ -53,7 +53,7 @@ class GrpcServer:
         options: GrpcOptions,
         *,
         handlers: Sequence[grpc.GenericRpcHandler] = (),
-        before_end: Callable[[], None] | None = None,
+        before_end: Callable[[], object] | None = None,
     ) -> None:
         """Open the ports, or raise StatusError. ``handlers`` take streams, which services do not."""
         self._before_end = before_end
