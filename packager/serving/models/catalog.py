@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from packager.serving.log import log
@@ -92,14 +91,12 @@ class Catalog:
             for name in removed:
                 self._keeper.want(name, {})
 
-    @contextmanager
-    def use(self, spec: ModelSpec) -> Iterator[Servable]:
-        """Keep the servable that a request is for loaded inside a ``with``, or raise StatusError."""
+    def use(self, spec: ModelSpec) -> Servable:
+        """Return what a request is for: loaded until the end of a ``with``; or raise StatusError."""
         if not spec.name:
             raise invalid_argument("ModelSpec has no name specified.")
         version = self._labelled(spec.name, spec.label) if spec.label is not None else spec.version
-        with self._keeper.use(spec.name, version) as servable:
-            yield servable
+        return self._keeper.use(spec.name, version)
 
     def is_quick(self, spec: ModelSpec) -> bool:
         """Tell whether what a request is for, where it is loaded, may be expected to answer at once."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from packager.serving.log import log
@@ -56,18 +55,18 @@ class Keeper:
         """Return the servable that ``use`` would keep loaded now; it may be closed at any time."""
         return self._serving.get((model, version))
 
-    @contextmanager
-    def use(self, model: str, version: int | None) -> Iterator[Servable]:
-        """Keep a servable loaded inside a ``with``; no version means the highest that is available."""
+    def use(self, model: str, version: int | None) -> Servable:
+        """Return a servable, loaded until the end of the ``with`` that it is for; or raise StatusError.
+
+        No version means the highest that is available.
+        """
         while True:
             servable = self._serving.get((model, version))
             if servable is None:
                 asked = f"Latest({model})" if version is None else f"Specific({model}, {version})"
                 raise not_found(f"Servable not found for request: {asked}")
-            with servable.in_use() as usable:
-                if usable:
-                    yield servable
-                    return
+            if servable.enter():
+                return servable
 
     def statuses(self, model: str) -> list[VersionStatus]:
         """Return what is known of every version that the model ever had, the highest first."""

@@ -14,7 +14,7 @@ import threading
 from contextlib import suppress
 from ctypes import POINTER, Structure, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from packager.serving.status import Code, StatusError
 
@@ -144,15 +144,22 @@ class Status:
 
     __slots__ = ("handle",)
 
+    _unused: ClassVar[list[int]] = []
+    """Those that nothing was left in, to be used again; as many as there were threads at once."""
+
     def __enter__(self) -> int:
-        handle: int = c_api().TF_NewStatus()
-        self.handle = handle
-        return handle
+        try:
+            self.handle = self._unused.pop()
+        except IndexError:
+            self.handle = c_api().TF_NewStatus()
+        return self.handle
 
     def __exit__(self, *exception: object) -> None:
         api = c_api()
         code = api.TF_GetCode(self.handle)
-        message = api.TF_Message(self.handle) if code else b""
+        if not code:
+            self._unused.append(self.handle)
+            return
+        message = api.TF_Message(self.handle)
         api.TF_DeleteStatus(self.handle)
-        if code:
-            raise StatusError(Code(code), message.decode("utf-8", "replace"))
+        raise StatusError(Code(code), message.decode("utf-8", "replace"))

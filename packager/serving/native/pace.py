@@ -1,8 +1,9 @@
 """Knows which models answer so quickly that handing their runs to other threads costs more than the runs.
 
 A run of half_plus_two takes 15 µs in the thread that asks for it, and 55 to 80 µs by way of TensorFlow's
-thread pool with a time limit. A run in the asking thread heeds no time limit, so no graph gets one that could
-go on for ever.
+thread pool with a time limit. TensorFlow ends no operation for such a limit, only what has more of them to
+come; in the asking thread it looks at none until all are over, so no graph is run there that could go on for
+ever, and one that took long once is not run there again until many runs elsewhere were quick.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ _AT_FIRST = 0.01
 """The average before the first run: only some thirty quick ones make a model quick."""
 _WEIGHT = 1 / 8
 """How much the last run counts."""
+_AT_MOST = 4 * QUICK_SECONDS
+"""What a single run counts at most: another process may have had the processor for a moment."""
+_LONG = 0.03
+"""What no such moment takes: the model has to begin again."""
 
 _MAY_GO_ON = (
     *(b"While", b"NextIteration", b"PyFunc", b"Queue", b"Barrier", b"Unstage", b"_Recv", b"Iterator"),
@@ -42,4 +47,7 @@ class Pace:
 
     def note(self, seconds: float) -> None:
         """Take account of a run. Threads may call this at once: a run that gets lost does not matter."""
-        self._average += _WEIGHT * (seconds - self._average)
+        if seconds > _LONG:
+            self._average = _AT_FIRST
+        else:
+            self._average += _WEIGHT * (min(seconds, _AT_MOST) - self._average)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -41,7 +40,10 @@ class Runner(Protocol):
 
 
 class Servable:
-    """A version of a model that can be asked until it is closed."""
+    """A version of a model that can be asked until it is closed.
+
+    Whoever asks says so first: ``if servable.enter(): with servable: …``.
+    """
 
     def __init__(self, name: str, version: int, session: Runner, signatures: dict[str, Signature]) -> None:
         self.name = name
@@ -50,7 +52,8 @@ class Servable:
         self.signatures = signatures
         self._users = 0
         self._closing = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._left = threading.Condition(self._lock)
 
     @classmethod
     def load(cls, name: str, version: int, folder: Path, options: LoadOptions) -> Servable:
@@ -61,22 +64,24 @@ class Servable:
         give_back_pages()
         return cls(name, version, session, signatures)
 
-    @contextmanager
-    def in_use(self) -> Iterator[bool]:
-        """Keep the servable open inside a ``with``; false where it is closed or closing."""
-        with self._changed:
-            usable = not self._closing
-            self._users += usable
-        try:
-            yield usable
-        finally:
-            with self._changed:
-                self._users -= usable
-                self._changed.notify_all()
+    def enter(self) -> bool:
+        """Keep the servable open until the end of a ``with``, unless it is closed or closing: then false."""
+        with self._lock:
+            self._users += not self._closing
+            return not self._closing
+
+    def __enter__(self) -> Servable:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._closing:
+                self._left.notify_all()
 
     def close(self) -> None:
         """Let nobody in, wait until everybody is out, and free the model."""
-        with self._changed:
+        with self._lock:
             self._closing = True
-            self._changed.wait_for(lambda: self._users == 0)
+            self._left.wait_for(lambda: self._users == 0)
         self.session.close()

@@ -20,6 +20,8 @@ from packager.serving.status import invalid_argument
 
 _THIS_THREAD = -1
 """The ``inter_op_thread_pool`` of RunOptions that is no pool at all (``config.proto``)."""
+_MOST_KEPT = 64
+"""Choices of inputs and outputs: clients may ask for any, in any order."""
 
 
 class Session:
@@ -32,7 +34,7 @@ class Session:
         """
         api = c_api()
         self._graph = api.TF_NewGraph()
-        self._outputs: dict[str, Output] = {}
+        self._outputs: dict[tuple[str, ...], Any] = {}
         self._was_run = False
         meta_graph = api.TF_NewBuffer()
         try:
@@ -68,15 +70,17 @@ class Session:
         after the other. Raises StatusError with TensorFlow's own code and words.
         """
         began = time.perf_counter()
+        sources = self._find(tuple([name for name, _ in feeds]))
+        targets = self._find(tuple(fetches))
         results = (ctypes.c_void_p * len(fetches))()
         with Status() as status:
             c_api().TF_SessionRun(
                 self._handle,
                 _run_options(0, _THIS_THREAD) if self.quick else _run_options(timeout_ms),
-                (Output * len(feeds))(*(self._output(name) for name, _ in feeds)),
-                (ctypes.c_void_p * len(feeds))(*(tensor.handle for _, tensor in feeds)),
+                sources,
+                (ctypes.c_void_p * len(feeds))(*[tensor.handle for _, tensor in feeds]),
                 len(feeds),
-                (Output * len(fetches))(*map(self._output, fetches)),
+                targets,
                 results,
                 len(fetches),
                 None,
@@ -95,18 +99,24 @@ class Session:
         """Whether the next run may be expected to be over at once."""
         return self.pace.quick
 
+    def _find(self, names: tuple[str, ...]) -> Any:
+        """Find tensors of the graph by their names, and keep where they are: most runs ask for the same."""
+        found = self._outputs.get(names)
+        if found is None:
+            found = (Output * len(names))(*map(self._output, names))
+            if len(self._outputs) < _MOST_KEPT:
+                self._outputs[names] = found
+        return found
+
     def _output(self, name: str) -> Output:
         """Find a tensor of the graph by its name, ``operation:index``."""
-        if found := self._outputs.get(name):
-            return found
         operation, _, index = name.partition(":")
         handle = c_api().TF_GraphOperationByName(self._graph, operation.encode())
         if not handle:
             raise invalid_argument(
                 f"Tensor {name}, specified in either feed_devices or fetch_devices was not found in the Graph"
             )
-        self._outputs[name] = Output(handle, int(index or 0))
-        return self._outputs[name]
+        return Output(handle, int(index or 0))
 
     def close(self) -> None:
         """Free the session and its graph. No run may be under way."""

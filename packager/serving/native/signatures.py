@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from packager.serving.native.dtypes import DType
@@ -31,6 +31,11 @@ class Signature:
     """Serialised TensorProtos for inputs that need not be sent."""
     definition: Any
     """The SignatureDef message itself."""
+    dtypes: Mapping[str, DType] = field(init=False, repr=False)
+    """The types of the inputs."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dtypes", {alias: info.dtype for alias, info in self.inputs.items()})
 
 
 def read_signatures(meta_graph: bytes) -> dict[str, Signature]:

@@ -14,6 +14,8 @@ from packager.serving.native.library import STRING_SIZE, Buffer, Status, c_api
 MAX_RANK = 254
 """The most dimensions that a TensorFlow shape can have; one more would abort the process."""
 
+_DTYPES = {dtype.value: dtype for dtype in DType}
+
 
 class Tensor:
     """A ``TF_Tensor``: its type, its shape, and its elements in memory of TensorFlow's."""
@@ -24,7 +26,7 @@ class Tensor:
         """Take over ``handle``: it is freed with this object. What is known of it need not be asked."""
         api = c_api()
         self.handle = handle
-        self.dtype = DType(api.TF_TensorType(handle)) if dtype is None else dtype
+        self.dtype = _DTYPES[api.TF_TensorType(handle)] if dtype is None else dtype
         if shape is None:
             shape = [api.TF_Dim(handle, axis) for axis in range(api.TF_NumDims(handle))]
         self.shape = tuple(shape)

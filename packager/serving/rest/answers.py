@@ -42,11 +42,11 @@ def outputs_object(outputs: Mapping[str, Tensor]) -> bytes:
     """Answer in columnar form: each output as a whole."""
     if len(outputs) == 1:
         [(name, tensor)] = outputs.items()
-        text = _nested(_texts(name, tensor, 1 + len(tensor.shape)), tensor.shape, 1, _many_lines)
+        [text] = _nested(_texts(name, tensor, 1 + len(tensor.shape)), tensor.shape, 1, _many_lines)
     else:
         members = (
             f"\n{_INDENT * 2}{quote(name)}: "
-            + _nested(_texts(name, tensor, 2 + len(tensor.shape)), tensor.shape, 2, _many_lines)
+            + _nested(_texts(name, tensor, 2 + len(tensor.shape)), tensor.shape, 2, _many_lines)[0]
             for name, tensor in outputs.items()
         )
         text = f"{{{','.join(members)}\n{_INDENT}}}"
@@ -99,22 +99,22 @@ def _batch_size(outputs: Mapping[str, Tensor]) -> int:
 
 def _rows(name: str, tensor: Tensor, depth: int) -> list[str]:
     """Return the text of each element along the first axis."""
-    count, *shape = tensor.shape
-    texts = _texts(name, tensor, depth + len(shape))
-    size = prod(shape)
-    return [_nested(texts[row * size : (row + 1) * size], shape, depth, _one_line) for row in range(count)]
+    texts = _texts(name, tensor, depth - 1 + len(tensor.shape))
+    return _nested(texts, tensor.shape, depth - 1, _one_line, outermost=1)
 
 
-def _nested(texts: list[str], shape: Sequence[int], depth: int, brackets: Brackets) -> str:
-    """Join the texts of the elements to nested arrays, from the innermost to the outermost."""
-    for axis in range(len(shape) - 1, -1, -1):
+def _nested(
+    texts: list[str], shape: Sequence[int], depth: int, brackets: Brackets, *, outermost: int = 0
+) -> list[str]:
+    """Join the texts of the elements to nested arrays, from the innermost axis to the ``outermost``."""
+    for axis in range(len(shape) - 1, outermost - 1, -1):
         opening, separator, closing = brackets(depth + axis)
         size = shape[axis]
         texts = [
             f"{opening}{separator.join(texts[i * size : (i + 1) * size])}{closing}" if size else "[]"
             for i in range(prod(shape[:axis]))
         ]
-    return texts[0]
+    return texts
 
 
 def _one_line(_depth: int) -> tuple[str, str, str]:

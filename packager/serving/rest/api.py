@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -95,6 +94,7 @@ class RestApi:
         self._catalog = catalog
         self._options = options
         self._cors = CORS if cors else {}
+        self._headers = JSON | self._cors
 
     def answer(self, request: Request) -> Answer:
         """Answer a request, whatever it is."""
@@ -102,7 +102,7 @@ class RestApi:
             return html_error(404, "Not Found")
         if request.method == "OPTIONS":
             return self._preflight(request)
-        headers = JSON | self._cors
+        headers = self._headers
         try:
             return Answer(200, headers, self._process(request))
         except VersionTooBigError:
@@ -150,18 +150,10 @@ class RestApi:
                 return self._status(route.model)
 
     def _predict(self, model: ModelSpec, request: Request) -> bytes:
-        with ExitStack() as in_use:
-            # Found only after the body is read, and then kept: its signature and its graph belong together
-            servables: list[Servable] = []
-
-            def find(key: str) -> Signature:
-                if not servables:
-                    servables.append(in_use.enter_context(self._catalog.use(model)))
-                return _find_signature(servables[0], key or DEFAULT_SIGNATURE)
-
-            asked = read_predict_request(_plain_body(request), find)
+        with _Asked(self._catalog, model) as servable:
+            asked = read_predict_request(_plain_body(request), servable.signature)
             self._check_time(request)
-            outputs = predict(servables[0], asked.signature, asked.inputs, self._options)
+            outputs = predict(servable.found(), asked.signature, asked.inputs, self._options)
         return answers.predictions(outputs) if asked.in_rows else answers.outputs_object(outputs)
 
     def _ask_examples(self, route: Route, request: Request) -> bytes:
@@ -201,10 +193,38 @@ class RestApi:
             raise StatusError(Code.DEADLINE_EXCEEDED, "Timed out waiting for notification")
 
 
-def _find_signature(servable: Servable, key: str) -> Signature:
-    if key not in servable.signatures:
+class _Asked:
+    """The servable that a request is for: found when it is asked for, then kept until the end of a ``with``.
+
+    That is after the body is read. The signature and the graph are those of one version.
+    """
+
+    __slots__ = ("_catalog", "_found", "_spec")
+
+    def __init__(self, catalog: Catalog, spec: ModelSpec) -> None:
+        self._catalog = catalog
+        self._spec = spec
+        self._found: Servable | None = None
+
+    def found(self) -> Servable:
+        """Return the servable, or raise StatusError."""
+        if self._found is None:
+            self._found = self._catalog.use(self._spec)
+        return self._found
+
+    def signature(self, key: str) -> Signature:
+        """Return a signature of the servable, or raise StatusError."""
+        key = key or DEFAULT_SIGNATURE
+        if found := self.found().signatures.get(key):
+            return found
         raise invalid_argument(f'Serving signature name: "{key}" not found in signature def')
-    return servable.signatures[key]
+
+    def __enter__(self) -> _Asked:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._found:
+            self._found.__exit__(*exception)
 
 
 def _as_json(definition: Any) -> Any:

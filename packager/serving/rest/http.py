@@ -260,18 +260,11 @@ class _Connection(asyncio.Protocol):
             self._go_on()
 
     def _write(self, answer: Answer, after: str = "", with_body: bool = True) -> None:
-        headers = {
-            **answer.headers,
-            "Date": _date(int(time.time())),
-            "Content-Length": str(len(answer.body)),
-        }
-        if after:
-            headers.setdefault("Connection", after)
-        lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, '')}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        head = "\r\n".join((*lines, "\r\n")).encode("latin-1")
+        after = answer.headers.get("Connection", after)
+        head = _head(answer.status, tuple(answer.headers.items()), after, int(time.time()))
+        head += b"Content-Length: %d\r\n\r\n" % len(answer.body)
         self._transport.write(head + answer.body if with_body else head)
-        if headers.get("Connection") == "close":
+        if after == "close":
             self._finish()
 
     def _finish(self) -> None:
@@ -334,6 +327,10 @@ def _path(target: bytes) -> str:
     return f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
 
 
-@functools.lru_cache(maxsize=2)
-def _date(second: int) -> str:
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second))
+@functools.lru_cache(maxsize=16)
+def _head(status: int, headers: tuple[tuple[str, str], ...], after: str, second: int) -> bytes:
+    """Return an answer's status line and headers, all but the last."""
+    date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(second))
+    fields = {**dict(headers), "Date": date} | ({"Connection": after} if after else {})
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}", *(f"{n}: {v}" for n, v in fields.items()), ""]
+    return "\r\n".join(lines).encode("latin-1")

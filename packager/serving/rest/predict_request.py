@@ -7,7 +7,6 @@ TensorFlow Serving's words for what is wrong or reads it as TensorFlow Serving d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 from packager.serving.native.dtypes import DType
@@ -28,15 +27,17 @@ def read_predict_request(body: bytes, find_signature: FindSignature) -> PredictR
         return read_strictly(parse_exactly(body), find_signature)
     if isinstance(document, dict) and isinstance(document.get("signature_name", ""), str):
         signature = find_signature(document.get("signature_name", ""))
-        with suppress(IrregularError, NotAlikeError, StatusError):
-            if any(info.dtype is DType.DOUBLE for info in signature.inputs.values()):
+        try:
+            if DType.DOUBLE in signature.dtypes.values():
                 document = parse_fast(body, exact_doubles=True)
             return _read_dense(document, signature)
+        except (IrregularError, NotAlikeError, StatusError):
+            return read_strictly(parse_exactly(body), find_signature)
     return read_strictly(parse_exactly(body), find_signature)
 
 
 def _read_dense(document: Mapping[str, Any], signature: Signature) -> PredictRequest:
-    dtypes = {name: info.dtype for name, info in signature.inputs.items()}
+    dtypes = signature.dtypes
     forms = document.keys() & {"instances", "inputs"}
     if not dtypes or len(forms) != 1:
         raise IrregularError

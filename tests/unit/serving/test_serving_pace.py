@@ -29,6 +29,13 @@ def test_a_slow_run_ends_it_until_enough_were_quick_again():
     assert after(pace, QUICK_SECONDS / 2, times=2 * A_WHILE)
 
 
+def test_a_moment_without_the_processor_does_not():
+    pace = Pace.of_graph(b"MatMul")
+    assert after(pace, QUICK_SECONDS / 10)
+    assert after(pace, 0.01, times=1)
+    assert not after(pace, 0.01, times=3)
+
+
 @pytest.mark.parametrize("operation", [b"While", b"StatelessWhile", b"NextIteration", b"QueueDequeueV2"])
 def test_what_may_go_on_for_ever_is_never_quick(operation):
     assert not after(Pace.of_graph(b"\x0aMatMul\x12" + operation), 0.0, times=1000)
