@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,31 @@ def info(report: Report, text: str) -> None:
 def warn(report: Report, text: str) -> None:
     """Tell something to worry about that is not a failure."""
     report(Event(text=text, level=Level.WARNING))
+
+
+def in_turn(report: Report) -> Report:
+    """Return a report for threads that work side by side: it passes on one event at a time."""
+    lock = threading.Lock()
+
+    def told(event: Event) -> None:
+        with lock:
+            report(event)
+
+    return told
+
+
+class Progress:
+    """How far a step is on which several threads work."""
+
+    def __init__(self, report: Report, text: str, *, total: int) -> None:
+        self._report, self._text, self._total = report, text, total
+        self._done, self._lock = 0, threading.Lock()
+
+    def add(self, count: int) -> None:
+        """Tell that so much more is done; not more than all, whatever surrounds what was counted before."""
+        with self._lock:
+            self._done = min(self._done + count, self._total)
+            say(self._report, self._text, done=self._done, total=self._total)
 
 
 class Stopwatch:

@@ -1,6 +1,7 @@
 """Measure ways to build and push an image of a model: wall time and memory of the client, medians of one run.
 
-Weights are random bytes, anew for each run, so that nothing is cached or compressed away. The registry is
+Weights are random bytes, anew for each run, so that nothing is cached or compressed away, in files of the
+size that ``packager convert`` writes. The registry is
 one of its own on this machine's loopback, the base an image of one small layer.
 """
 
@@ -28,6 +29,8 @@ from packager.image.blobs import BlobStore
 from packager.image.embedded.runtime import host_platform
 from packager.image.image import Image, Layer, document
 from packager.image.tarball import Entry, tar_stream
+from packager.protocol.pool import message
+from packager.savedmodel.bundle import SHARD
 from packager.values import ImageReference
 
 SDK = """
@@ -39,6 +42,8 @@ if push == "push":
     for event in client.images.push(tag, stream=True, decode=True):
         assert "error" not in event, event
 """
+
+MEGABYTE = 1_000_000
 
 CONFIG = """\
 version: 0.1
@@ -151,10 +156,28 @@ def load_base(engine: Engine, folder: Path, reference: ImageReference) -> None:
 def write_model(context: Path, megabytes: int) -> None:
     version = context / "models" / "bench" / "1"
     (version / "variables").mkdir(parents=True, exist_ok=True)
-    (version / "saved_model.pb").write_bytes(secrets.token_bytes(1000))
-    with (version / "variables" / "variables.data-00000-of-00001").open("wb") as file:
-        for _ in range(megabytes):
-            file.write(secrets.token_bytes(1_000_000))
+    (version / "saved_model.pb").write_bytes(graph())
+    for old in (version / "variables").iterdir():
+        old.unlink()
+    left, sizes = megabytes * MEGABYTE, []
+    while left:
+        sizes.append(min(left, SHARD))
+        left -= sizes[-1]
+    for number, size in enumerate(sizes):
+        name = f"variables.data-{number:05}-of-{len(sizes):05}"
+        with (version / "variables" / name).open("wb") as file:
+            while rest := size - file.tell():
+                file.write(secrets.token_bytes(min(rest, MEGABYTE)))
+
+
+def graph() -> bytes:
+    """Return a graph of one operation."""
+    model = message("SavedModel")()
+    meta = model.meta_graphs.add()
+    meta.meta_info_def.tags.append("serve")
+    meta.graph_def.node.add(name="x", op="Placeholder")
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def main() -> None:

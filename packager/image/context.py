@@ -6,13 +6,15 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from packager.errors import BuildError
 from packager.image.configuration import Content
 from packager.image.settings import MODEL_BASE_PATH
 from packager.image.tarball import Entry, tar_stream, tree, with_parents
-from packager.progress import Report, say
+from packager.progress import Progress, Report
+from packager.sidebyside import Stop, side_by_side
 from packager.values import ServableVersion
 
 _DOCKERFILE = "Dockerfile.serving"
@@ -42,7 +44,9 @@ def layer_entries(content: Content, report: Report) -> Iterator[tuple[str, list[
     """
     files = [entry for servable in content.servables for entry in _version_entries(servable)]
     weights = sorted(filter(_is_worth_a_layer, files), key=lambda entry: -entry.size)[:_MOST_LAYERS]
-    apart = {entry.path: _content_digest(entry, report) for entry in weights}
+    progress = Progress(report, "reading the weights", total=sum(entry.size for entry in weights))
+    digests = side_by_side([partial(_content_digest, entry, progress) for entry in weights])
+    apart = {entry.path: digest for entry, digest in zip(weights, digests, strict=True)}
     rest = [replace(e, source=None, link=_link(e, apart[e.path])) if e.path in apart else e for e in files]
     sources = {digest: entry for entry in reversed(files) if (digest := apart.get(entry.path))}
     for digest in dict.fromkeys(apart[entry.path] for entry in files if entry.path in apart):
@@ -63,13 +67,13 @@ def _is_worth_a_layer(entry: Entry) -> bool:
     return not entry.directory and _DATA in entry.path and entry.size >= _WORTH_A_LAYER
 
 
-def _content_digest(entry: Entry, report: Report) -> str:
+def _content_digest(entry: Entry, progress: Progress, stop: Stop) -> str:
     """Return the sha256 of a file, in hexadecimal."""
-    digest, done = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     for chunk in entry.content_chunks():
+        stop.check()
         digest.update(chunk)
-        done += len(chunk)
-        say(report, "reading the weights", done=done, total=entry.size)
+        progress.add(len(chunk))
     return digest.hexdigest()
 
 

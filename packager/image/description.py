@@ -14,7 +14,8 @@ from packager.image.context import layer_entries
 from packager.image.image import Image, Layer, PackedImage, config_upon, source_date, timestamp
 from packager.image.settings import serving_settings
 from packager.image.tarball import tar_stream
-from packager.progress import Report, say
+from packager.progress import Progress, Report
+from packager.sidebyside import Stop, side_by_side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,21 +56,21 @@ def model_layers(content: Content, report: Report) -> ModelLayers:
     groups = list(layer_entries(content, report))
     streams = [partial(tar_stream, entries, mtime=source_date()) for _, entries in groups]
     total = sum(entry.size for _, entries in groups for entry in entries if not entry.directory)
-    layers: list[Layer] = []
-    for stream in streams:
-        layers.append(Layer.uncompressed(_measured(stream, sum(x.blob.size for x in layers), total, report)))
+    progress = Progress(report, "reading the model", total=total)
+    blobs = side_by_side([partial(_measured, stream, progress) for stream in streams])
     return ModelLayers(
         content=content,
-        layers=tuple(layers),
+        layers=tuple(map(Layer.uncompressed, blobs)),
         comments=tuple(f"packager: {name}" for name, _ in groups),
-        made={layer.blob.digest: stream for layer, stream in zip(layers, streams, strict=True)},
+        made={blob.digest: stream for blob, stream in zip(blobs, streams, strict=True)},
     )
 
 
-def _measured(stream: Callable[[], Iterable[bytes]], done: int, total: int, report: Report) -> Blob:
+def _measured(stream: Callable[[], Iterable[bytes]], progress: Progress, stop: Stop) -> Blob:
     digest, size = hashlib.sha256(), 0
     for chunk in stream():
+        stop.check()
         digest.update(chunk)
         size += len(chunk)
-        say(report, "reading the model", done=min(done + size, total), total=total)
+        progress.add(len(chunk))
     return Blob(digest=f"sha256:{digest.hexdigest()}", size=size)

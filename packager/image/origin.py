@@ -23,7 +23,7 @@ from packager.image.labelling import (
     contracts_told,
     parse_each,
 )
-from packager.image.referrers import attachment, referrers_of
+from packager.image.referrers import attached_document, referrers_of
 from packager.image.registry import Repository
 from packager.image.settings import MODEL_BASE_PATH
 from packager.image.signing import signature_check
@@ -92,7 +92,7 @@ def _attached(found: _Found) -> dict[str, Any]:
     for entry in referrers_of(found.repository, found.digest):
         kind = entry.get("artifactType", "")
         if kind in (SBOM_TYPE, STATEMENT_TYPE):
-            documents[kind] = json.loads(attachment(found.repository, entry))
+            documents[kind] = json.loads(attached_document(found.repository, entry))
     return documents
 
 

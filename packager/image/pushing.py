@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,18 @@ from packager.image.attestations import Subject
 from packager.image.blobs import Blob
 from packager.image.image import PackedImage
 from packager.image.layout import read_layout
-from packager.image.referrers import attach
+from packager.image.referrers import Attachment, attach, send_attachments
 from packager.image.registry import Repository
 from packager.labels import MODEL
-from packager.progress import Report, detail, say, silent, warn
+from packager.progress import Report, detail, in_turn, say, silent, warn
+from packager.sidebyside import Stop, side_by_side
 from packager.values import AS_DOCKER_DOES, ImageReference, PushedImage, RegistryAccess
 
 if TYPE_CHECKING:
     from packager.engine import Engine
+
+_AT_ONCE = 4
+"""Transfers of one push. More would divide the line and the registry's disk among them, and win nothing."""
 
 
 def push_image(
@@ -43,16 +48,22 @@ def push_image(
             f"a digest cannot be pushed, only a tag: {str(reference)!r}",
             hint=f"packager push {reference.repository}:{reference.tag_or_latest}",
         )
+    report = in_turn(report)
     origin = Repository(base, access=access) if base else None
-    push = _Push(packed, Repository(reference, report, access=access), origin, report)
-    for layer in packed.image.layers:
-        push.bring(layer.blob)
-    push.bring(packed.image.config_blob)
+    repository = Repository(reference, report, access=access)
+    push = _Push(packed, repository, origin, report)
+    subject = Subject(repository=reference.repository, digest=packed.digest, config=packed.image.config)
+    attachments: list[Attachment] = []
+
+    def send_attached(_: Stop) -> int:
+        attachments.extend(send_attachments(repository, subject))
+        return 0
+
+    sent = side_by_side([*([send_attached] if attested else []), *push.tasks()], workers=_AT_ONCE)
     if attested:
-        subject = Subject(repository=reference.repository, digest=packed.digest, config=packed.image.config)
-        attach(push.repository, subject, packed.manifest, report)
-    push.repository.put_manifest(reference.tag_or_latest, packed.manifest)
-    detail(report, f"sent {push.sent} bytes of {push.total}; the rest was there")
+        attach(repository, packed.manifest, attachments, report)
+    repository.put_manifest(reference.tag_or_latest, packed.manifest)
+    detail(report, f"sent {sum(sent)} bytes of {push.total}; the rest was there")
     return PushedImage(reference=reference, digest=packed.digest, size=packed.image.size)
 
 
@@ -108,7 +119,7 @@ def _attest_pushed(pushed: PushedImage, *, access: RegistryAccess, report: Repor
         return
     subject = Subject(repository=pushed.reference.repository, digest=pushed.digest, config=config)
     if MODEL in subject.labels:
-        attach(repository, subject, manifest, report)
+        attach(repository, manifest, send_attachments(repository, subject), report)
 
 
 def together(pushed: Sequence[PushedImage]) -> PushedImage:
@@ -123,26 +134,34 @@ class _Push:
     def __init__(
         self, packed: PackedImage, repository: Repository, base: Repository | None, report: Report
     ) -> None:
-        self.repository = repository
-        self.total = packed.image.size + packed.image.config_blob.size
-        self.sent = 0
-        self._done = 0
+        self._repository = repository
+        layers = (layer.blob for layer in packed.image.layers)
+        self._done = dict.fromkeys((*layers, packed.image.config_blob), 0)
+        self.total = sum(blob.size for blob in self._done)
         self._blobs = packed.blobs
         self._report = report
         same_registry = base is not None and base.registry == repository.registry
         self._mountable = base.path if base and same_registry and base.path != repository.path else None
 
-    def bring(self, blob: Blob) -> None:
+    def tasks(self) -> list[Callable[[Stop], int]]:
+        """Return what is to be done, the longest first; each tells how many bytes it sent."""
+        return [partial(self._bring, blob) for blob in sorted(self._done, key=lambda blob: -blob.size)]
+
+    def _bring(self, blob: Blob, stop: Stop) -> int:
         """See that the repository has the blob."""
-        if self.repository.has(blob):
+
+        def tell(done: int) -> None:
+            stop.check()
+            self._done[blob] = done
+            say(self._report, "pushing", done=sum(self._done.values()), total=self.total)
+
+        there = True
+        if self._repository.has(blob):
             detail(self._report, f"{blob.digest}: there already")
-        elif self._mountable and self.repository.mount(blob, self._mountable):
+        elif self._mountable and self._repository.mount(blob, self._mountable):
             detail(self._report, f"{blob.digest}: taken over from {self._mountable}")
         else:
-            self.repository.upload(blob, self._blobs, self._tell)
-            self.sent += blob.size
-        self._done += blob.size
-        self._tell(0)
-
-    def _tell(self, of_this_blob: int) -> None:
-        say(self._report, "pushing", done=self._done + of_this_blob, total=self.total)
+            there = False
+            self._repository.upload(blob, self._blobs, tell)
+        tell(blob.size)
+        return 0 if there else blob.size

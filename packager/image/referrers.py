@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from packager.image.attestations import (
@@ -22,35 +24,57 @@ from packager.image.blobs import Blob, GivenBlobs
 from packager.image.image import INDEX, MANIFEST, document
 from packager.image.registry import Repository
 from packager.progress import Report, detail, say
+from packager.sidebyside import Stop, side_by_side
 
 _EMPTY = b"{}"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 
 
-def attach(repository: Repository, subject: Subject, manifest: bytes, report: Report) -> None:
-    """Put the SBOM and the provenance statement of an image beside it, whose manifest is ``manifest``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A document about an image, and how the registry is told of it."""
+
+    kind: str
+    content: bytes
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def send_attachments(repository: Repository, subject: Subject) -> tuple[Attachment, ...]:
+    """Make the SBOM and the provenance statement of an image, and put them into its repository.
+
+    Nothing tells of them yet: that is for ``attach``.
+    """
+    made = (
+        Attachment(
+            kind=STATEMENT_TYPE,
+            content=statement(subject),
+            annotations={"in-toto.io/predicate-type": PREDICATE_TYPE},
+        ),
+        Attachment(kind=SBOM_TYPE, content=sbom(subject)),
+    )
+    contents = (_EMPTY, *(attachment.content for attachment in made))
+    blobs = GivenBlobs(*contents)
+    for blob in map(Blob.of, contents):
+        if not repository.has(blob):
+            repository.upload(blob, blobs, lambda _: None)
+    return made
+
+
+def attach(
+    repository: Repository, manifest: bytes, attachments: Sequence[Attachment], report: Report
+) -> None:
+    """Have documents that are in the repository refer to the image of that manifest.
 
     What refers to an image may be there before the image is, so it is done before a tag is set.
     """
     say(report, "attaching the SBOM and the provenance")
-    media_type = json.loads(manifest).get("mediaType", MANIFEST)
-    described = {"mediaType": media_type, "digest": subject.digest, "size": len(manifest)}
-    made = [
-        _put(repository, described, SBOM_TYPE, sbom(subject), {}),
-        _put(
-            repository,
-            described,
-            STATEMENT_TYPE,
-            statement(subject),
-            {"in-toto.io/predicate-type": PREDICATE_TYPE},
-        ),
-    ]
-    unlisted = [descriptor for descriptor, listed in made if not listed]
+    subject = {"mediaType": json.loads(manifest).get("mediaType", MANIFEST), **_named(manifest)}
+    tell = [partial(_refer, repository, subject, attachment) for attachment in attachments]
+    unlisted = [descriptor for descriptor, listed in side_by_side(tell, workers=len(tell)) if not listed]
     if unlisted:
-        detail(
-            report, f"the registry lists no referrers: they go under the tag {referrers_tag(subject.digest)}"
-        )
-        _list_under_tag(repository, subject.digest, unlisted)
+        digest = subject["digest"]
+        detail(report, f"the registry lists no referrers: they go under the tag {referrers_tag(digest)}")
+        _list_under_tag(repository, digest, unlisted)
 
 
 def referrers_of(repository: Repository, digest: str) -> Sequence[Mapping[str, Any]]:
@@ -63,7 +87,7 @@ def referrers_of(repository: Repository, digest: str) -> Sequence[Mapping[str, A
     return entries
 
 
-def attachment(repository: Repository, descriptor: Mapping[str, Any]) -> bytes:
+def attached_document(repository: Repository, descriptor: Mapping[str, Any]) -> bytes:
     """Return the document that a referrer holds."""
     _, manifest = repository.manifest(descriptor["digest"])
     (layer,) = manifest["layers"]
@@ -75,32 +99,25 @@ def referrers_tag(digest: str) -> str:
     return digest.replace(":", "-")
 
 
-def _put(
-    repository: Repository,
-    subject: Mapping[str, Any],
-    kind: str,
-    content: bytes,
-    annotations: Mapping[str, str],
+def _refer(
+    repository: Repository, subject: Mapping[str, Any], attachment: Attachment, _: Stop
 ) -> tuple[dict[str, Any], bool]:
-    """Put a document there; return its descriptor, and whether the registry lists it by itself."""
-    blobs = GivenBlobs(_EMPTY, content)
-    for blob in (Blob.of(_EMPTY), Blob.of(content)):
-        if not repository.has(blob):
-            repository.upload(blob, blobs, lambda _: None)
+    """Put the manifest of an attachment there; return its descriptor, and whether the registry lists it."""
+    kind, annotations = attachment.kind, dict(attachment.annotations)
     manifest = document(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "artifactType": kind,
             "config": {"mediaType": _EMPTY_TYPE, **_named(_EMPTY)},
-            "layers": [{"mediaType": kind, **_named(content)}],
+            "layers": [{"mediaType": kind, **_named(attachment.content)}],
             "subject": subject,
-            "annotations": dict(annotations),
+            "annotations": annotations,
         }
     )
     listed = repository.put_manifest(Blob.of(manifest).digest, manifest)
     descriptor = {"mediaType": MANIFEST, "artifactType": kind, **_named(manifest)}
-    return descriptor | ({"annotations": dict(annotations)} if annotations else {}), listed
+    return descriptor | ({"annotations": annotations} if annotations else {}), listed
 
 
 def _list_under_tag(repository: Repository, digest: str, entries: Sequence[Mapping[str, Any]]) -> None:

@@ -28,6 +28,7 @@ _DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 _ACCEPT = {"Accept": ", ".join((INDEX, MANIFEST, _DOCKER_INDEX, _DOCKER_MANIFEST))}
 _BYTES = {"Content-Type": "application/octet-stream"}
+_IN_ONE_REQUEST = 1 << 20
 
 
 class Repository:
@@ -89,8 +90,26 @@ class Repository:
     def upload(self, blob: Blob, blobs: Blobs, tell: Callable[[int], None]) -> None:
         """Put a blob there; ``tell`` is called with how many bytes of it are on their way.
 
-        An upload that breaks off goes on where the registry has it, or begins anew.
+        A small one goes in one request. The upload of a larger one that breaks off goes on where the registry
+        has it, or begins anew.
         """
+        if blob.size <= _IN_ONE_REQUEST:
+            self._upload_whole(blob, b"".join(blobs.chunks(blob)))
+        else:
+            self._upload_long(blob, blobs, tell)
+        tell(blob.size)
+
+    def _upload_whole(self, blob: Blob, content: bytes) -> None:
+        """Send a blob in one request; where that fails, see whether it arrived, and begin anew."""
+        try:
+            self._finish(self._started(), blob, lambda: content)
+        except RegistryAuthError:
+            raise
+        except RegistryError:
+            if not self.has(blob):
+                self._finish(self._started(), blob, lambda: content)
+
+    def _upload_long(self, blob: Blob, blobs: Blobs, tell: Callable[[int], None]) -> None:
         location, offset = self._started(), 0
         for pause in (*transport.PAUSES, None):
             try:
@@ -101,7 +120,17 @@ class Repository:
                     raise
                 time.sleep(pause)
                 location, offset = self._resumed(location)
-        self._transport.request("PUT", location, params={"digest": blob.digest}, headers=_BYTES)
+        self._finish(location, blob)
+
+    def _finish(self, location: str, blob: Blob, content: Callable[[], bytes] | None = None) -> None:
+        """End an upload, with the ``content`` that is still to come; the registry checks the digest then."""
+        self._transport.request(
+            "PUT",
+            location,
+            params={"digest": blob.digest},
+            headers=_BYTES,
+            content=content,
+        )
 
     def put_manifest(self, name: str, manifest: bytes) -> bool:
         """Put a manifest there under ``name``, a tag or its digest, and see that these bytes arrived.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -56,6 +57,7 @@ class Transport:
         self._scheme = "http" if _is_loopback(host) or self._access.plain_http else "https"
         self.url = f"{self._scheme}://{host}/v2/{self.path}"
         self._host = host
+        self._logins, self._logging_in = 0, threading.Lock()
         self._session = requests.Session()
         self._session.trust_env = not _is_loopback(host)  # no proxy leads back to this machine
         authority = self._access.ca_certificate or _docker_authority(host)
@@ -126,9 +128,13 @@ class Transport:
             body = content() if content else None
             return self._session.request(method, url, data=body, **self._options, **options)
 
+        known = self._logins
         response = ask()
         if response.status_code == requests.codes.unauthorized:
-            self._log_in(response.headers.get("WWW-Authenticate", ""))
+            with self._logging_in:
+                if self._logins == known:  # else another thread has done it since
+                    self._log_in(response.headers.get("WWW-Authenticate", ""))
+                    self._logins += 1
             response = ask()
         return response
 

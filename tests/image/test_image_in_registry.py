@@ -6,6 +6,7 @@ import http.client
 import http.server
 import shutil
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,18 +115,22 @@ def test_an_upload_that_is_cut_is_finished(
     servable: ServableVersion,
     behind: Callable[..., ImageReference],
     remembers: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The proxy hands the first part of a layer on, and hangs up.
 
-    This registry refuses to tell how far such an upload came, others do: then the proxy does.
+    This registry refuses to tell how far such an upload came, others do: then the proxy does. It writes what
+    it got a moment after it has answered, and takes nothing more before.
     """
+    monkeypatch.setattr(transport, "PAUSES", (0.2, 0.2, 0.2))
     accepted: dict[str, str] = {}
+    once = threading.Lock()
 
     def cut_once(proxy: Proxy) -> bool:
         if proxy.command == "GET" and "/blobs/uploads/" in proxy.path and remembers:
             proxy.answer(204, **accepted)
             return True
-        if proxy.command != "PATCH" or accepted:
+        if proxy.command != "PATCH" or not once.acquire(blocking=False):
             return False
         upstream = http.client.HTTPConnection(proxy.target, timeout=20)
         names = ("Authorization", "Content-Type", "Host")
