@@ -12,28 +12,23 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from packager.serving.batching.parameters import read_batching_parameters
-from packager.serving.batching.session import Batching
 from packager.serving.flags import FLAGS, FlagValueError, Parsed, parse, usage
 from packager.serving.inference import InferenceOptions
+from packager.serving.loading import loader
 from packager.serving.log import log, log_to_stderr
 from packager.serving.metrics import Metrics
 from packager.serving.models.catalog import Catalog
 from packager.serving.models.config import ModelConfig, check_models, read_metrics_path, read_model_config
-from packager.serving.models.keeper import Keeper, Load
+from packager.serving.models.keeper import Keeper
 from packager.serving.native.library import c_api
-from packager.serving.native.servable import LoadOptions, Servable
-from packager.serving.native.session_config import session_config
 from packager.serving.rest.api import RestApi
 from packager.serving.rest.http import HttpServer, Respond
 from packager.serving.rest.measuring import measured
 from packager.serving.sockets import bind
 from packager.serving.status import Code, StatusError, invalid_argument
 from packager.serving.ui.page import with_page
-from packager.serving.warmup import warm_up
 
 if TYPE_CHECKING:
     from packager.serving.rpc.server import GrpcServer
@@ -81,9 +76,10 @@ class _Server:
         check_models(self._models or ())
         monitoring = flags.text("monitoring_config_file")
         self._metrics_path = read_metrics_path(monitoring) if monitoring else None
+        metrics = Metrics() if self._metrics_path else None
         self._rest_socket = _bind_rest(flags)
         keeper = Keeper(
-            _loader(flags),
+            loader(flags, metrics),
             threads=flags.number("num_load_threads") or os.cpu_count() or 1,
             retries=flags.number("max_num_load_retries"),
             retry_seconds=flags.number("load_retry_interval_micros") / 1e6,
@@ -96,7 +92,7 @@ class _Server:
 
         self._options = InferenceOptions(
             check_method_names=flags.flag("enable_signature_method_name_check"),
-            metrics=Metrics() if self._metrics_path else None,
+            metrics=metrics,
         )
 
     async def run(self) -> int:
@@ -153,44 +149,6 @@ class _Server:
         seconds = self._flags.number("model_config_file_poll_wait_seconds")
         if path and seconds > 0:
             _in_thread(lambda: _reload_for_ever(path, seconds, self._catalog))
-
-
-def _loader(flags: Parsed) -> Load:
-    """Return what loads a version, and plays its recorded requests."""
-    options = LoadOptions(
-        tags=tuple(flags.text("saved_model_tags").split(",")), session_config=session_config(flags)
-    )
-    iterations = max(flags.number("num_request_iterations_for_warmup"), 1)
-    batching = _batching(flags)
-
-    def load(name: str, version: int, folder: Path) -> Servable:
-        servable = Servable.load(name, version, folder, options)
-        try:
-            if batching:
-                servable.session = batching.wrap(servable.session, servable.signatures, folder)
-            if flags.flag("enable_model_warmup"):
-                warm_up(servable, folder, iterations=iterations)
-        except BaseException:
-            servable.close()
-            raise
-        return servable
-
-    return load
-
-
-def _batching(flags: Parsed) -> Batching | None:
-    """Return what batches requests, if the flags want it."""
-    path = flags.text("batching_parameters_file")
-    if not flags.flag("enable_batching"):
-        if path:
-            raise invalid_argument(
-                "server_options.batching_parameters_file is set without setting "
-                "server_options.enable_batching to true."
-            )
-        return None
-    return Batching(
-        read_batching_parameters(path), per_model=flags.flag("enable_per_model_batching_parameters")
-    )
 
 
 def _run(server: _Server) -> int:

@@ -18,6 +18,7 @@ from packager.serving.crc32c import masked_crc32c
 from packager.serving.examples import classify, infer_all, regress
 from packager.serving.inference import InferenceOptions, predict
 from packager.serving.log import log
+from packager.serving.metrics import Metrics
 from packager.serving.native.servable import Servable
 from packager.serving.rpc.specs import examples_in, signature_of, task_of
 from packager.serving.status import Code, StatusError, invalid_argument
@@ -31,7 +32,7 @@ _LENGTH = struct.Struct("<QI")
 _CHECKSUM = struct.Struct("<I")
 
 
-def warm_up(servable: Servable, folder: Path, *, iterations: int = 1) -> None:
+def warm_up(servable: Servable, folder: Path, *, iterations: int = 1, metrics: Metrics | None = None) -> None:
     """Play the records of the version in ``folder``, if there are any; raise StatusError if one fails."""
     path = folder / RECORDS
     if not path.is_file():
@@ -46,12 +47,15 @@ def warm_up(servable: Servable, folder: Path, *, iterations: int = 1) -> None:
         count += 1
         if count > MAX_RECORDS:
             raise invalid_argument(f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path}")
+    seconds = time.monotonic() - began
+    if metrics:
+        metrics.note_warmup(str(folder), seconds)
     log.info(
         "Finished reading warmup data for model at %s. Number of warmup records read: %d. "
         "Elapsed time (microseconds): %d.",
         path,
         count,
-        (time.monotonic() - began) * 1e6,
+        seconds * 1e6,
     )
 
 

@@ -153,6 +153,10 @@ def test_requests_are_counted_where_the_configuration_says(batching: EmbeddedSer
         assert re.search(rf':{metric}_bucket\{{{labels},le="708235"}} [1-9]', page)
         assert re.search(rf":{metric}_sum\{{{labels}}} [1-9]", page)
     assert ':request_example_count_total{model="affine"} 3\n' in page
+    assert re.search(r":batching_session:wrapped_run_count\{} [1-9]", page)
+    assert re.search(r':batching_session:padding_size_bucket\{execution_batch_size="2",le="2"} [1-9]', page)
+    assert re.search(r":tensorflow:core:graph_runs\{} [1-9]", page)
+    assert re.search(r':load_attempt_count\{model_path="[^"]*/affine/3",status="success"} 1\n', page)
 
 
 def test_there_is_no_page_of_metrics_unless_it_is_asked_for(server: EmbeddedServer) -> None:

@@ -26,6 +26,8 @@ class Task:
     size: int
     deadline: float = math.inf
     """By the monotonic clock."""
+    since: float = field(default_factory=time.monotonic)
+    """When it began to wait."""
     outputs: Future[Outputs] = field(default_factory=Future)
 
 

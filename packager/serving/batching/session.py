@@ -16,6 +16,7 @@ from packager.serving.batching.parameters import (
 )
 from packager.serving.batching.queues import Queue, Scheduler, Task
 from packager.serving.batching.tensors import batch_size, check_output, joined, merged, split
+from packager.serving.metrics import Metrics
 from packager.serving.native.dtypes import DType
 from packager.serving.native.servable import Runner
 from packager.serving.native.signatures import Signature
@@ -29,11 +30,14 @@ OF_A_MODEL = "batching_params.pbtxt"
 class Batching:
     """Batches the runs of all models, in threads that they share."""
 
-    def __init__(self, parameters: BatchingParameters, *, per_model: bool = False) -> None:
+    def __init__(
+        self, parameters: BatchingParameters, *, per_model: bool = False, metrics: Metrics | None = None
+    ) -> None:
         """Start the threads, or raise StatusError. ``per_model`` has each model bring its parameters."""
         check_threads(parameters)
         self._parameters = parameters
         self._per_model = per_model
+        self._metrics = metrics
         self._scheduler = Scheduler(parameters.threads)
 
     def wrap(self, session: Runner, signatures: Mapping[str, Signature], folder: Path) -> Runner:
@@ -45,7 +49,7 @@ class Batching:
                 return session
             parameters = read_batching_parameters(str(own))
         check_sizes(parameters)
-        return BatchingSession(session, signatures.values(), parameters, self._scheduler)
+        return BatchingSession(session, signatures.values(), parameters, self._scheduler, self._metrics)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,10 @@ class BatchingSession:
         signatures: Iterable[Signature],
         parameters: BatchingParameters,
         scheduler: Scheduler,
+        metrics: Metrics | None = None,
     ) -> None:
         self._session = session
+        self._metrics = metrics
         self._parameters = parameters
         self._scheduler = scheduler
         self._batched: dict[tuple[frozenset[str], frozenset[str]], _Batched] = {}
@@ -93,6 +99,8 @@ class BatchingSession:
         alike = all(tensor.dtype is batched.dtypes[name] for name, tensor in feeds)
         if size == 0 or not alike:
             return self._session.run(feeds, fetches, timeout_ms=timeout_ms)
+        if self._metrics:
+            self._metrics.note_batched_inputs(len(feeds), size)
         deadline = time.monotonic() + timeout_ms / 1000 if timeout_ms else math.inf
         task = Task(inputs=inputs, size=size, deadline=deadline)
         tasks = self._scheduler.schedule(batched.queue, lambda room: self._parts(task, room))
@@ -122,6 +130,7 @@ class BatchingSession:
                 inputs={name: parts[index] for name, parts in columns.items()},
                 size=size,
                 deadline=task.deadline,
+                since=task.since,
             )
             for index, size in enumerate(sizes)
         ]
@@ -131,6 +140,10 @@ class BatchingSession:
             timeout_ms = _timeout_ms(tasks)
             size = sum(task.size for task in tasks)
             padded = self._parameters.padded_size(size)
+            if self._metrics:
+                now = time.monotonic()
+                waited = [now - task.since for task in tasks]
+                self._metrics.note_batch(waited, padding=padded - size, size=padded)
             feeds = [(name, self._column(name, tasks, padded)) for name in tasks[0].inputs]
             outputs = self._session.run(feeds, fetches, timeout_ms=timeout_ms)
             for output in outputs:
