@@ -16,6 +16,7 @@ A type after ``oneof`` is an alternative to the others that are so marked.
 
 _POLICY = "FileSystemStoragePathSourceConfig.ServableVersionPolicy"
 _INT64 = "google.protobuf.Int64Value"
+_INT32 = "google.protobuf.Int32Value"
 _BOOL = "google.protobuf.BoolValue"
 
 _CONFIGURATION: dict[str, Fields] = {
@@ -68,6 +69,26 @@ _CONFIGURATION: dict[str, Fields] = {
         "enable_large_batch_splitting": (8, _BOOL),
         "max_execution_batch_size": (9, _INT64),
     },
+    "ModelWarmupOptions": {
+        "num_request_iterations": (1, _INT32),
+        "num_model_warmup_threads": (2, _INT32),
+    },
+    "SessionBundleConfig": {
+        "session_target": (1, "string"),
+        "session_config": (2, "bytes"),
+        "batching_parameters": (3, "BatchingParameters"),
+        "session_run_load_threadpool_index": (4, _INT32),
+        "experimental_transient_ram_bytes_during_load": (5, "uint64"),
+        "saved_model_tags": (6, "repeated string"),
+        "enable_model_warmup": (779, "bool"),
+        "model_warmup_options": (780, "ModelWarmupOptions"),
+        "enable_session_metadata": (781, "bool"),
+        "remove_unused_fields_from_bundle_metagraph": (782, "bool"),
+        "prefer_tflite_model": (783, "bool"),
+    },
+    "SavedModelBundleSourceAdapterConfig": {"legacy_config": (1000, "SessionBundleConfig")},
+    "PlatformConfig": {"source_adapter_config": (1, "google.protobuf.Any")},
+    "PlatformConfigMap": {"platform_configs": (1, "map<string, PlatformConfig>")},
 }
 
 _OF_TENSORFLOW: dict[str, Fields] = {

@@ -108,7 +108,7 @@ FLAGS = (
     ),
     Flag("monitoring_config_file", "", "file with a MonitoringConfig as protobuf text"),
     Flag("ssl_config_file", "", "file with an SSLConfig as protobuf text, for the gRPC API"),
-    Flag("use_alts_credentials", False, "use Google ALTS credentials", heeded=False),
+    Flag("use_alts_credentials", False, "use Google ALTS credentials"),
     Flag("grpc_channel_arguments", "", "comma-separated arguments of the gRPC server, name=value"),
     Flag("grpc_max_threads", 4 * (os.cpu_count() or 1), "threads that answer gRPC requests"),
     Flag("enable_grpc_healthcheck_service", False, "serve the standard gRPC health service"),
@@ -128,16 +128,24 @@ FLAGS = (
     ),
     Flag("tensorflow_inter_op_parallelism", 0, "operations at a time; 0 is chosen by TensorFlow", bits=64),
     Flag("tensorflow_session_config_file", "", "file with a ConfigProto as protobuf text"),
-    Flag("platform_config_file", "", "file with a PlatformConfigMap as protobuf text", heeded=False),
-    Flag("per_process_gpu_memory_fraction", 0.0, "share of the GPU's memory to take", heeded=False),
+    Flag("platform_config_file", "", "file with a PlatformConfigMap as protobuf text, over flags on loading"),
+    Flag("per_process_gpu_memory_fraction", 0.0, "share of the GPU's memory to take"),
     Flag("remove_unused_fields_from_bundle_metagraph", True, "drop what serving does not need", heeded=False),
     Flag("prefer_tflite_model", False, "serve model.tflite where there is one", heeded=False),
     Flag("num_tflite_pools", 1, "pools of TensorFlow Lite interpreters", heeded=False),
     Flag("num_tflite_interpreters_per_pool", 1, "interpreters in each of them", heeded=False),
-    Flag("xla_cpu_compilation_enabled", False, "compile for the CPU by XLA", heeded=False),
-    Flag("xla_gpu_compilation_enabled", False, "compile for the GPU by XLA", heeded=False),
+    Flag(
+        "xla_cpu_compilation_enabled",
+        False,
+        "let graphs be compiled for the CPU by XLA; here they always are",
+    ),
+    Flag(
+        "xla_gpu_compilation_enabled",
+        False,
+        "let graphs be compiled for the GPU by XLA; here they always are",
+    ),
     Flag("thread_pool_factory_config_file", "", "file with a ThreadPoolConfig", heeded=False),
-    Flag("mixed_precision", "", "mixed precision mode", heeded=False),
+    Flag("mixed_precision", "", "mixed precision mode: bfloat16"),
     Flag("skip_initialize_tpu", False, "do not initialise a TPU", heeded=False),
     Flag("version", False, "print the version and leave"),
 )
@@ -189,7 +197,7 @@ def usage(program: str, flags: Iterable[Flag] = FLAGS) -> str:
     for flag in flags:
         default = f"--{flag.name}={_shown(flag.default)}"
         note = "" if flag.heeded else " (accepted, has no effect here)"
-        lines.append(f"\t{default:<34}\t{flag.type_name}\t{flag.help}{note}")
+        lines.append(f"\t{default:<33}\t{flag.type_name}\t{flag.help}{note}")
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Loads versions as the flags want it: the graph, what batches its runs, and its recorded requests."""
+"""Loads versions: the graph, what batches its runs, and its recorded requests."""
 
 from __future__ import annotations
 
@@ -6,56 +6,36 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from packager.serving.batching.parameters import read_batching_parameters
 from packager.serving.batching.session import Batching
-from packager.serving.flags import Parsed
 from packager.serving.metrics import Metrics
 from packager.serving.models.keeper import Load
 from packager.serving.native.servable import LoadOptions, Runner, Servable
-from packager.serving.native.session_config import session_config
 from packager.serving.native.tensors import Tensor
-from packager.serving.status import StatusError, invalid_argument
+from packager.serving.platform import Platform
+from packager.serving.status import StatusError
 from packager.serving.warmup import warm_up
 
 
-def loader(flags: Parsed, metrics: Metrics | None) -> Load:
+def loader(platform: Platform, metrics: Metrics | None) -> Load:
     """Return what loads a version, and plays its recorded requests; or raise StatusError."""
-    options = LoadOptions(
-        tags=tuple(flags.text("saved_model_tags").split(",")), session_config=session_config(flags)
+    options = LoadOptions(tags=platform.tags, session_config=platform.session_config)
+    batching = platform.batching and Batching(
+        platform.batching, per_model=platform.batching_per_model, metrics=metrics
     )
-    iterations = max(flags.number("num_request_iterations_for_warmup"), 1)
-    batching = _batching(flags, metrics)
 
     def load(name: str, version: int, folder: Path) -> Servable:
         servable = _load_measured(name, version, folder, options, metrics)
         try:
             if batching:
                 servable.session = batching.wrap(servable.session, servable.signatures, folder)
-            if flags.flag("enable_model_warmup"):
-                warm_up(servable, folder, iterations=iterations, metrics=metrics)
+            if platform.warmup:
+                warm_up(servable, folder, iterations=platform.iterations, metrics=metrics)
         except BaseException:
             servable.close()
             raise
         return servable
 
     return load
-
-
-def _batching(flags: Parsed, metrics: Metrics | None) -> Batching | None:
-    """Return what batches requests, if the flags want it."""
-    path = flags.text("batching_parameters_file")
-    if not flags.flag("enable_batching"):
-        if path:
-            raise invalid_argument(
-                "server_options.batching_parameters_file is set without setting "
-                "server_options.enable_batching to true."
-            )
-        return None
-    return Batching(
-        read_batching_parameters(path),
-        per_model=flags.flag("enable_per_model_batching_parameters"),
-        metrics=metrics,
-    )
 
 
 def _load_measured(

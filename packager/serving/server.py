@@ -23,6 +23,7 @@ from packager.serving.models.catalog import Catalog
 from packager.serving.models.config import ModelConfig, check_models, read_metrics_path, read_model_config
 from packager.serving.models.keeper import Keeper
 from packager.serving.native.library import c_api
+from packager.serving.platform import platform_of
 from packager.serving.rest.api import RestApi
 from packager.serving.rest.http import HttpServer, Respond
 from packager.serving.rest.measuring import measured
@@ -48,7 +49,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         flags = parse(arguments)
     except FlagValueError as error:
-        print(f"{error}\n{usage(_PROGRAM)}", end="", flush=True)
+        log_to_stderr()
+        log.error("%s", error)
+        print(usage(_PROGRAM), end="", flush=True)
         return CANNOT_START
     if flags.unknown[:1] == ("--help",):
         print(usage(_PROGRAM), end="", flush=True)
@@ -79,7 +82,7 @@ class _Server:
         metrics = Metrics() if self._metrics_path else None
         self._rest_socket = _bind_rest(flags)
         keeper = Keeper(
-            loader(flags, metrics),
+            loader(platform_of(flags), metrics),
             threads=flags.number("num_load_threads") or os.cpu_count() or 1,
             retries=flags.number("max_num_load_retries"),
             retry_seconds=flags.number("load_retry_interval_micros") / 1e6,

@@ -240,3 +240,47 @@ def test_wrong_parameters_end_the_server(
     ) as server:
         assert server.exit_code() == 255
         assert words in server.log()
+
+
+def platform_file(folder: Path, bundle: str, platform: str = "tensorflow") -> Path:
+    adapter = "type.googleapis.com/tensorflow.serving.SavedModelBundleSourceAdapterConfig"
+    config = f"source_adapter_config {{ [{adapter}] {{ legacy_config {{ {bundle} }} }} }}"
+    path = folder / "platform.conf"
+    path.write_text(f'platform_configs {{ key: "{platform}" value {{ {config} }} }}')
+    return path
+
+
+def test_a_platform_file_goes_over_the_flags(models: Path, tmp_path: Path) -> None:
+    bundle = """
+        saved_model_tags: "serve" saved_model_tags: "tuned"
+        session_config { intra_op_parallelism_threads: 1 session_inter_op_thread_pool { num_threads: 1 } }
+        batching_parameters { max_batch_size { value: 1 } }
+    """
+    with serving(
+        model_name="m",
+        model_base_path=models / "tagged",
+        platform_config_file=platform_file(tmp_path, bundle),
+        saved_model_tags="other",
+        enable_batching="false",
+    ) as server:
+        server.wait_until_ready()
+        body = '{"instances": [[1], [2]]}'
+        assert error(server, "m", body) == (400, "Task size 2 is larger than maximum input batch size 1")
+        assert predictions(server, "m", '{"instances": [[1]]}') == {"predictions": [[5.5]]}
+        assert "warmup data" not in server.log()
+
+
+@pytest.mark.parametrize(
+    ("bundle", "platform", "words"),
+    [
+        ("nonsense: 1", "tensorflow", "INVALID_ARGUMENT: Invalid protobuf file: '"),
+        ("", "caffe", "has no platform 'tensorflow', which all models here are of"),
+    ],
+)
+def test_a_platform_file_that_fits_no_model_ends_the_server(
+    models: Path, tmp_path: Path, bundle: str, platform: str, words: str
+) -> None:
+    path = platform_file(tmp_path, bundle, platform)
+    with serving(model_base_path=models / "affine", platform_config_file=path) as server:
+        assert server.exit_code() == 255
+        assert words in server.log()

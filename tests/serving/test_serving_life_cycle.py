@@ -258,7 +258,8 @@ def test_what_cannot_be_served_is_told(flags: list[str], reason: str) -> None:
 def test_a_bad_flag_value_shows_the_usage() -> None:
     ended = run("--rest_api_port=many")
     assert ended.returncode == 255
-    assert ended.stdout.startswith("Couldn't interpret value many for flag rest_api_port.\nusage: ")
+    assert ended.stderr.endswith("] Couldn't interpret value many for flag rest_api_port.\n")
+    assert ended.stdout.startswith("usage: ")
 
 
 def test_an_unknown_flag_shows_the_usage_and_is_passed_over() -> None:

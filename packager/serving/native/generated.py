@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
@@ -23,3 +24,12 @@ def generated(module: str) -> Any:
         package.__path__ = [str(tensorflow_folder())]
         sys.modules["tensorflow"] = package
     return importlib.import_module(f"tensorflow.{module}")
+
+
+def with_dependencies(files: Iterable[Any]) -> list[Any]:
+    """Return descriptors of files after those that they need, each once."""
+    ordered: dict[str, Any] = {}
+    for file in files:
+        for needed in (*with_dependencies(file.dependencies), file):
+            ordered.setdefault(needed.name, needed)
+    return list(ordered.values())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import text_format
 
 from packager.serving.flags import Parsed
+from packager.serving.log import log
 from packager.serving.native.generated import generated
 from packager.serving.status import invalid_argument, not_found
 
@@ -25,7 +27,8 @@ def session_config(flags: Parsed) -> bytes:
             "(server_options.tensorflow_intra_op_parallelism, "
             "server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all."
         )
-    if not (intra or inter or both or path):
+    share, precision = flags.values["per_process_gpu_memory_fraction"], flags.text("mixed_precision")
+    if not (intra or inter or both or path or share or precision):
         return b""
     config = generated("core.protobuf.config_pb2").ConfigProto()
     if path:
@@ -37,4 +40,17 @@ def session_config(flags: Parsed) -> bytes:
             raise invalid_argument(f"Invalid protobuf file: '{path}'") from error
     config.intra_op_parallelism_threads = intra or both or config.intra_op_parallelism_threads
     config.inter_op_parallelism_threads = inter or both or config.inter_op_parallelism_threads
+    if share:
+        config.gpu_options.per_process_gpu_memory_fraction = share
+    if precision:
+        _mix_precision(config, precision)
     return config.SerializeToString()  # type: ignore[no-any-return]
+
+
+def _mix_precision(config: Any, mode: str) -> None:
+    """Have graphs computed in bfloat16 where that does not hurt; other modes are none."""
+    if mode != "bfloat16":
+        log.warning("config_.mixed_precision() = %s can't be recognized. Hence, ignoring it.", mode)
+        return
+    rewrites = config.graph_options.rewrite_options
+    rewrites.auto_mixed_precision_onednn_bfloat16 = rewrites.ON

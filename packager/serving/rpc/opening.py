@@ -43,6 +43,7 @@ def open_grpc(flags: Parsed, catalog: Catalog, options: InferenceOptions) -> Grp
             address=flags.text("grpc_address"),
             socket_path=flags.text("grpc_socket_path"),
             ssl_config_file=flags.text("ssl_config_file"),
+            alts=flags.flag("use_alts_credentials"),
             channel_arguments=flags.text("grpc_channel_arguments"),
             threads=threads,
         ),

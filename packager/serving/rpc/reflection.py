@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 
 from packager.protocol import SERVICES, message
 from packager.protocol.pool import PACKAGE, described
-from packager.serving.native.generated import generated
+from packager.serving.native.generated import generated, with_dependencies
 from packager.serving.status import Code
 
 VERSIONS = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
@@ -92,7 +92,7 @@ def _pool() -> DescriptorPool:
     """Return all files that are told of."""
     pool = DescriptorPool()
     dependencies = [generated(module).DESCRIPTOR for module in _MODULES]
-    for known in (any_pb2.DESCRIPTOR, wrappers_pb2.DESCRIPTOR, *_with_dependencies(dependencies)):
+    for known in (any_pb2.DESCRIPTOR, wrappers_pb2.DESCRIPTOR, *with_dependencies(dependencies)):
         pool.AddSerializedFile(known.serialized_pb)
     file = described()
     file.dependency.extend(dependency.name for dependency in dependencies)
@@ -102,15 +102,6 @@ def _pool() -> DescriptorPool:
     for service in SERVICES:
         pool.AddSerializedFile(_service_file(service, file.name).SerializeToString())
     return pool
-
-
-def _with_dependencies(files: Iterable[Any]) -> list[Any]:
-    """Return files after those that they need, each once."""
-    ordered: dict[str, Any] = {}
-    for file in files:
-        for needed in (*_with_dependencies(file.dependencies), file):
-            ordered.setdefault(needed.name, needed)
-    return list(ordered.values())
 
 
 def _tell_serialised(told: DescriptorProto) -> None:

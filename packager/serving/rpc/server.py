@@ -39,6 +39,8 @@ class GrpcOptions:
     socket_path: str = ""
     """Of a UNIX socket; empty is none."""
     ssl_config_file: str = ""
+    alts: bool = False
+    """Whether clients prove who they are as on Google Cloud, and then without ``ssl_config_file``."""
     channel_arguments: str = ""
     """``name=value,name=value``, as gRPC names them."""
     threads: int = 8
@@ -66,7 +68,10 @@ class GrpcServer:
             own = grpc.method_handlers_generic_handler(name, dict(_handlers(name, service)))
             self._server.add_generic_rpc_handlers((own,))
         self._server.add_generic_rpc_handlers(tuple(handlers))
-        credentials = _credentials(options.ssl_config_file)
+        if options.alts:
+            credentials = grpc.alts_server_credentials()
+        else:
+            credentials = _credentials(options.ssl_config_file)
         if options.port:
             self._listen(f"{options.address}:{options.port}", credentials)
         if options.socket_path:
