@@ -1,4 +1,4 @@
-"""From an inspected ``.h5`` file to a finished version folder: the part that needs TensorFlow.
+"""From an inspected file to a finished version folder: the part that needs TensorFlow.
 
 It runs in a process of its own (``packager.isolation``), so nothing here is imported by the command itself.
 """
@@ -116,7 +116,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     Raises ModelLoadError, SignatureError, ExportError or ParityError.
     """
     _check_golden(request)
-    hashing = ThreadPoolExecutor(1).submit(_sha256, request.inspection.path)
+    hashing = ThreadPoolExecutor(1).submit(source_digest, request.inspection)
     say(report, "importing TensorFlow")
     gc.disable()  # an import makes objects, and leaves none behind that would be worth looking for
     import tensorflow as tf
@@ -146,8 +146,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     ).all()
     given = () if options.samples is None else read_requests(options.samples, endpoints[0].plain)
     check_count(len(endpoints), options.warmup)
-    size = request.inspection.path.stat().st_size
-    source = _Source(model, endpoints, given, size, options.close, report)
+    source = _Source(model, endpoints, given, request.inspection.size, options.close, report)
     source.record()
     exported = export(endpoints, request.work, resources=model.resources, report=report)
     deviations = source.compare(request.work)
@@ -169,7 +168,8 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
             played = _to_play(source.samples, endpoints, given, options, report)
             if played:
                 write_warmup(request.work, played, exported.signatures, model_name=request.name)
-    unscaled = unscaled_images(inputs, request.declaration, classes)
+    foreign = request.inspection.kind is FileKind.SAVED_MODEL  # which tells nothing of its layers
+    unscaled = () if foreign else unscaled_images(inputs, request.declaration, classes)
     return ConversionResult(
         loader=model.loader,
         tensorflow=tf.__version__,
@@ -179,9 +179,9 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         parameters=model.parameters,
         deviations=deviations,
         golden=golden,
-        warnings=(*model.warnings, *exported.warnings, *unscaled, *_shipped(options)),
+        warnings=(*model.warnings, *exported.warnings, *unscaled, *shipped(options)),
         fallbacks=(*exported.fallbacks, *source.fallbacks),
-        peak_memory=_peak_memory(),
+        peak_memory=peak_memory(),
     )
 
 
@@ -304,12 +304,22 @@ def _to_play(
         return ()
 
 
-def _shipped(options: ConversionOptions) -> tuple[str, ...]:
+def shipped(options: ConversionOptions) -> tuple[str, ...]:
     """Note where the user's own requests are: whoever has the image can read them."""
     if options.samples is None:
         return ()
     played = " and the warm-up" if options.warmup_samples and options.warmup else ""
     return (f"the requests of {str(options.samples)!r} ship in the image: they are in the contract{played}",)
+
+
+def source_digest(source: Inspection) -> str:
+    """Return the SHA-256 of a file; of a folder, of what ``sha256sum`` says of its files, by path."""
+    from packager.savedmodel.source import source_files
+
+    if source.kind is not FileKind.SAVED_MODEL:
+        return _sha256(source.path)
+    listing = (f"{_sha256(source.path / name)}  {name}\n" for name in source_files(source.path))
+    return hashlib.sha256("".join(listing).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:
@@ -320,7 +330,7 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
     """Return the most bytes that this process had; Linux counts in KiB, macOS in bytes (getrusage(2))."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else most * 1024

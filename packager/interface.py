@@ -17,8 +17,11 @@ from packager.contract.diff import changes_between
 from packager.contract.openapi import SERVER, openapi_document
 from packager.errors import BreakingChangeError, UsageError
 from packager.progress import Report, silent
+from packager.savedmodel.graph import read_graph
+from packager.savedmodel.safety import unsafe_operations
+from packager.savedmodel.source import links_in
 from packager.targets import Target, resolve
-from packager.values import ContractChange, ContractDiff, Signature
+from packager.values import ContractChange, ContractDiff, Finding, Signature
 
 PathLike = str | os.PathLike[str]
 
@@ -40,6 +43,8 @@ class ServedModel:
     loader: str
     signatures: tuple[Signature, ...]
     examples: tuple[ExampleCall, ...]
+    findings: tuple[Finding, ...] = ()
+    """What is unsafe in the graph, and refused where it is to be converted."""
 
 
 def describe(target: PathLike, *, version: int | None = None, report: Report = silent) -> ServedModel:
@@ -61,7 +66,16 @@ def describe(target: PathLike, *, version: int | None = None, report: Report = s
         loader=contract.loader,
         signatures=contract.signatures,
         examples=examples_of(found),
+        findings=_findings(found),
     )
+
+
+def _findings(found: Target) -> tuple[Finding, ...]:
+    """Return what is unsafe in the graph; beside it, where it is in a folder."""
+    if found.graph is None:
+        return ()
+    operations = unsafe_operations(read_graph(found.graph, found.name))
+    return (*(links_in(found.folder) if found.folder else ()), *operations)
 
 
 def diff(old: PathLike, new: PathLike, *, report: Report = silent) -> ContractDiff:

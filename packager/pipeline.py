@@ -10,8 +10,9 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from packager.errors import (
     ModelFileError,
@@ -34,6 +35,7 @@ from packager.values import (
     Check,
     Conversion,
     ConversionOptions,
+    FileKind,
     Inspection,
     RegistryAccess,
     Release,
@@ -43,6 +45,9 @@ from packager.values import (
     check_version,
     to_json,
 )
+
+if TYPE_CHECKING:
+    from packager.signatures import Declaration
 
 PathLike = str | os.PathLike[str]
 
@@ -78,13 +83,15 @@ def convert(
 ) -> Conversion:
     """Make ``<output>/<name>/<version>`` from ``file``: a SavedModel with a ``serving_default`` signature.
 
+    Where ``file`` is a SavedModel itself, it is copied as it is unless options say what to sign anew.
     ``version`` is the next free one unless given; ``force`` replaces one that exists. ``options`` bring what
     the file lacks, and choose the signatures. The SavedModel is compared with the rebuilt model before it is
     put in place, and its signatures with those of ``options.compatible_with``. Raises a ModelFileError or an
     ExportError; then nothing is left behind.
     """
+    from packager.adoption import adopt
     from packager.conversion import ConversionRequest, convert_inspected, environment, limits
-    from packager.h5 import admit, unsafe_lambdas
+    from packager.h5 import unsafe_lambdas
     from packager.interface import check_compatible
     from packager.isolation import run_isolated
     from packager.savedmodel import new_version
@@ -99,11 +106,12 @@ def convert(
     older = options.compatible_with and resolve(options.compatible_with, report=report)
     report = watch = Stopwatch(report)
     say(report, "inspecting the file")
-    inspection, config = admit(Path(file), options.supplied)
+    inspection, config = _admitted(Path(file), options.supplied)
     if options.signature is not None:
         declaration = read_declaration(options.signature, model_file=inspection.path)
     else:
         declaration = find_declaration(Path(), name, model_file=inspection.path) or Declaration()
+    as_it_is = inspection.kind is FileKind.SAVED_MODEL and not _signs_anew(inspection, options, declaration)
     with new_version(Path(output), name, version=version, replace=force) as slot:
         request = ConversionRequest(
             inspection=inspection,
@@ -114,7 +122,7 @@ def convert(
             work=slot.work,
         )
         result = run_isolated(
-            convert_inspected,
+            adopt if as_it_is else convert_inspected,
             request,
             report=report,
             environment=environment(inspection),
@@ -140,11 +148,33 @@ def convert(
         parity=result.parity,
         deviations=result.deviations,
         golden=result.golden,
+        as_it_is=as_it_is,
         warnings=(*(f"layer {layer!r}: bytecode from the file was run" for layer in ran), *result.warnings),
         fallbacks=result.fallbacks,
         stages=stages,
         peak_memory=result.peak_memory,
     )
+
+
+def _admitted(path: Path, supplied: Supplied) -> tuple[Inspection, Mapping[str, Any] | None]:
+    """Inspect what is to be converted, a file or a SavedModel, and let it through."""
+    from packager.h5 import admit
+    from packager.savedmodel.source import admit_saved_model, is_saved_model
+
+    if is_saved_model(path):
+        return admit_saved_model(path, supplied), None
+    return admit(path, supplied)
+
+
+def _signs_anew(inspection: Inspection, options: ConversionOptions, declaration: Declaration) -> bool:
+    """Tell whether a SavedModel gets other signatures than its own, which has to be possible then."""
+    from packager.savedmodel.source import require_tensors
+    from packager.signatures import Declaration
+
+    if not options.input_names and not options.output_names and declaration == Declaration():
+        return False
+    require_tensors(inspection.path)
+    return True
 
 
 def suggest_architecture(file: PathLike, *, output: PathLike | None = None) -> str:

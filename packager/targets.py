@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,8 @@ class Target:
     """Whether the contract was recorded at conversion; else it is what the graph's signatures tell."""
     base: str | None = None
     """What an image says that it was built upon, as ``--base`` takes it."""
+    folder: Path | None = None
+    """The version folder, where it is one of this machine's."""
 
 
 def resolve(target: str | os.PathLike[str], *, version: int | None = None, report: Report = silent) -> Target:
@@ -119,7 +121,7 @@ def _version(text: str, kind: str, folder: Path, model: str, version: int | None
             f"no SavedModel in {str(folder)!r}: {error.strerror}",
             hint="packager convert FILE --name NAME makes one",
         ) from error
-    return _found(text, kind, model, version, read_contract(folder), graph)
+    return replace(_found(text, kind, model, version, read_contract(folder), graph), folder=folder)
 
 
 def _found(

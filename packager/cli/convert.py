@@ -1,4 +1,4 @@
-"""``packager convert``: a versioned SavedModel from an ``.h5`` file."""
+"""``packager convert``: a versioned SavedModel from a file of Keras, or from another SavedModel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @with_conversion_options
 def convert(
     *,
-    file: options.File,
+    file: options.Source,
     name: options.Name,
     version: options.Version = None,
     output: options.Output = Path("models"),
@@ -35,7 +35,8 @@ def convert(
     Writes DIR/NAME/N with a serving_default signature, unless that is switched off: input names from the
     model's input layers, output names from its output layers, a free batch dimension. A declaration adds
     further signatures, and the preprocessing of training. The SavedModel is compared with the model in FILE
-    before it is put in place, in one step. Code in the file is refused, never run.
+    before it is put in place, in one step. Code in the file is refused, never run. A SavedModel is copied
+    as it is, and gets signatures of ours only where names or a declaration ask for them.
 
     Example: packager convert digits.h5 --name digits --input-name input_1=image
     """
@@ -68,9 +69,8 @@ def render(conversion: Conversion, console: Console) -> None:
     """Show where the SavedModel is and what a client sees of it."""
     from rich.markup import escape
 
-    made_by = f"{conversion.source_keras or 'unknown version'}, rebuilt with {conversion.loader}"
     console.print(f"[bold]{escape(str(conversion.servable.path))}[/]")
-    console.print(f"  source      {escape(str(conversion.source))} (Keras {made_by})")
+    console.print(f"  source      {escape(str(conversion.source))} ({escape(_origin(conversion))})")
     console.print(f"  parameters  {conversion.parameters:,} in {len(conversion.bindings)} variables")
     for signature in conversion.signatures:
         console.print(f"  signature   {escape(signature.key)}")
@@ -87,6 +87,14 @@ def render(conversion: Conversion, console: Console) -> None:
         _render_bindings(conversion.bindings, console)
     for warning in conversion.warnings:
         console.print(f"  [yellow]warning[/]     {escape(warning)}")
+
+
+def _origin(conversion: Conversion) -> str:
+    if conversion.as_it_is:
+        return f"a SavedModel, taken as it is; asked with {conversion.loader}"
+    if conversion.source.is_dir():
+        return f"a SavedModel, signed anew with {conversion.loader}"
+    return f"Keras {conversion.source_keras or 'unknown version'}, rebuilt with {conversion.loader}"
 
 
 def _render_bindings(bindings: tuple[Binding, ...], console: Console) -> None:

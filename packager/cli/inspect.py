@@ -13,7 +13,7 @@ from packager import pipeline
 from packager.cli import options
 from packager.cli.screen import screen, size_text
 from packager.errors import UsageError
-from packager.values import FileKind, Inspection, LayerSummary, Severity
+from packager.values import FileKind, Finding, Inspection, LayerSummary, Severity
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +27,7 @@ KINDS = {
     FileKind.WEIGHTS: "weights only, no architecture",
     FileKind.KERAS3_WEIGHTS: "Keras 3 weights only, no architecture",
     FileKind.RAW: "raw datasets, no Keras model",
+    FileKind.SAVED_MODEL: "SavedModel",
 }
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "dim"}
 
@@ -101,6 +102,11 @@ def render_served(served: ServedModel, console: Console, *, grpc: bool = False) 
                 console.print(f"    {way:<3} {escape(str(spec))}")
         if signature.key in examples:
             _render_example(examples[signature.key], console, grpc=grpc)
+    _render_findings(served.findings, console)
+    if served.kind == "version" and not served.recorded:
+        step = f"packager convert {shlex.quote(served.target)} --name NAME"
+        refused = "none: it is refused for its errors"
+        console.print(f"  next        {escape(refused if served.findings else step)}")
 
 
 def _render_example(call: ExampleCall, console: Console, *, grpc: bool) -> None:
@@ -142,10 +148,16 @@ def render(inspection: Inspection, console: Console) -> None:
         console.print(f"  custom      {escape(', '.join(inspection.custom_classes))}")
     if inspection.layers:
         _render_layers(inspection.layers, console)
-    for finding in inspection.findings:
+    _render_findings(inspection.findings, console)
+    console.print(f"  next        {escape(_next_step(inspection))}")
+
+
+def _render_findings(findings: tuple[Finding, ...], console: Console) -> None:
+    from rich.markup import escape
+
+    for finding in findings:
         mark = f"[{COLOURS[finding.severity]}]{finding.severity.value:<7}[/]"
         console.print(f"  {mark} {finding.rule}  {escape(finding.path)}: {escape(finding.message)}")
-    console.print(f"  next        {escape(_next_step(inspection))}")
 
 
 def _next_step(inspection: Inspection) -> str:

@@ -16,6 +16,12 @@ from packager.values import PushedImage, RegistryAccess
 File = Annotated[
     Path, typer.Argument(metavar="FILE", help="The .h5, .hdf5 or .keras file.", show_default=False)
 ]
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="The .h5, .hdf5 or .keras file, or a SavedModel folder.", show_default=False
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and warnings.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more of what is being done.")]

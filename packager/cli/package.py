@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @with_conversion_options
 def package(
     *,
-    file: options.File,
+    file: options.Source,
     name: options.Name,
     tag: options.Tag,
     version: options.Version = None,

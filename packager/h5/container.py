@@ -6,6 +6,7 @@ The superblock is read as the HDF5 file format specification describes it (secti
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 import zipfile
 from collections.abc import Iterator
@@ -75,9 +76,13 @@ def _check_regular(path: Path, status: os.stat_result) -> None:
         if (path / "saved_model.pb").is_file():
             raise ModelFileError(
                 f"{_quoted(path)} is a SavedModel folder, not an .h5 file",
-                hint="give the .h5 file that it was made from",
+                hint=f"packager convert {shlex.quote(os.fspath(path))} --name NAME takes it",
             )
-        raise ModelFileError(f"{_quoted(path)} is a folder, not an .h5 file", hint="give a file inside it")
+        versions = sorted(version.parent for version in path.glob("*/saved_model.pb"))
+        raise ModelFileError(
+            f"{_quoted(path)} is a folder, not an .h5 file",
+            hint=f"give the SavedModel in it: {versions[-1]}" if versions else "give a file inside it",
+        )
     if not stat.S_ISREG(status.st_mode):
         raise ModelFileError(
             f"{_quoted(path)} is not a regular file", hint="copy its content to a file first"
@@ -127,6 +132,11 @@ def _end_of_file(superblock: bytes) -> int | None:
 
 
 def _impostor(path: Path, file: BinaryIO) -> ModelFileError:
+    if path.name == "saved_model.pb":
+        return ModelFileError(
+            f"{_quoted(path)} is the graph of a SavedModel, which is a folder",
+            hint=f"give the folder that it lies in: {shlex.quote(os.fspath(path.parent))}",
+        )
     file.seek(0)
     head = file.read(256)
     if zipfile.is_zipfile(file):

@@ -34,6 +34,10 @@ def load_model(
 
     Raises ModelLoadError where the architecture or the weights cannot be rebuilt exactly.
     """
+    if inspection.kind is FileKind.SAVED_MODEL:
+        from packager.loading import savedmodel
+
+        return savedmodel.load(inspection)
     objects = _objects(inspection, config, supplied)
     config, functions = with_functions(config, supplied)
     kept: Mapping[str, Path] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -60,12 +60,18 @@ def _specs(infos: Mapping[str, Any]) -> tuple[TensorSpec, ...]:
     return tuple(
         TensorSpec(
             name=name,
-            dtype=_NAMES.get(info.dtype % 100, f"type {info.dtype}"),  # references are 100 above their type
-            shape=_shape(info.tensor_shape.dim),
+            dtype=dtype_name(info.dtype),
+            shape=shape_of(info.tensor_shape),
         )
         for name, info in sorted(infos.items())
     )
 
 
-def _shape(dimensions: Iterable[Any]) -> tuple[int | None, ...]:
-    return tuple(dimension.size if dimension.size >= 0 else None for dimension in dimensions)
+def dtype_name(number: int) -> str:
+    """Return numpy's name of a type; references are 100 above their type."""
+    return _NAMES.get(number % 100, f"type {number}")
+
+
+def shape_of(shape: Any) -> tuple[int | None, ...]:
+    """Return the dimensions of a TensorShapeProto, none where even their number is unknown."""
+    return tuple(dimension.size if dimension.size >= 0 else None for dimension in shape.dim)

@@ -19,11 +19,13 @@ class FileKind(str, Enum):
     WEIGHTS = "weights-only"
     KERAS3_WEIGHTS = "keras3-weights"
     RAW = "raw-datasets"
+    SAVED_MODEL = "saved-model"
+    """A folder with a graph, its variables and signatures, and no architecture of Keras."""
 
     @property
     def has_architecture(self) -> bool:
         """Whether the model can be rebuilt from the file alone."""
-        return self in (FileKind.FULL_MODEL, FileKind.ARCHIVE)
+        return self in (FileKind.FULL_MODEL, FileKind.ARCHIVE, FileKind.SAVED_MODEL)
 
 
 class Severity(str, Enum):

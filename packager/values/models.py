@@ -125,7 +125,7 @@ class StageTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """A SavedModel that was made from an ``.h5`` file."""
+    """A SavedModel that was made from a file, or from another SavedModel."""
 
     servable: ServableVersion
     source: Path
@@ -145,6 +145,8 @@ class Conversion:
     """The same, of each output."""
     golden: float | None = None
     """Largest absolute difference from the golden outputs, where there were any."""
+    as_it_is: bool = False
+    """Whether the source was a SavedModel, and this is a copy of it, byte for byte."""
     warnings: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
     """Why something was done in an ordinary way, which takes more memory, instead of as a stream."""

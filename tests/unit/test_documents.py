@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from packager.h5 import RULES
+from packager.savedmodel.safety import SUMMARIES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -14,7 +15,8 @@ def test_every_rule_is_listed_as_it_is() -> None:
     listed = re.findall(
         r"^\| `([\w-]+)` \((\w+)\) \| (.+) \|$", (DOCS / "files.md").read_text(), re.MULTILINE
     )
-    assert listed == [(rule.id, rule.severity.value, rule.summary) for rule in RULES]
+    of_saved_models = [(rule, "error", summary) for rule, summary in SUMMARIES.items()]
+    assert listed == [(rule.id, rule.severity.value, rule.summary) for rule in RULES] + of_saved_models
 
 
 def test_every_option_that_is_told_exists() -> None:
