@@ -23,6 +23,7 @@ from packager.serving.models.catalog import Catalog
 from packager.serving.models.config import ModelConfig, check_models, read_metrics_path, read_model_config
 from packager.serving.models.keeper import Keeper
 from packager.serving.native.library import c_api
+from packager.serving.native.residency import give_back_pages
 from packager.serving.platform import platform_of
 from packager.serving.rest.api import RestApi
 from packager.serving.rest.http import HttpServer, Respond
@@ -110,6 +111,7 @@ class _Server:
         gc.set_threshold(_GARBAGE_THRESHOLD)  # starting leaves many cycles, to be found as ever
         grpc = self._open_grpc()
         rest = await self._open_rest()
+        give_back_pages()
         self._watch_config()
         log.info("Received %s, shutting down", (await told_to_end).name)
         self._catalog.close()

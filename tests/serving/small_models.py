@@ -90,6 +90,13 @@ def counting() -> Mapping[str, Any]:
     return {"serving_default": signature({"n": n}, {"counted": tf.fill([1], counted, name="counted")})}
 
 
+def sorting() -> Mapping[str, Any]:
+    """Make a model that may take long with no loop: it sorts ``n`` numbers."""
+    n = v1.placeholder(tf.int32, [1], name="n")
+    numbers = tf.random.stateless_uniform(n, (1, 2))
+    return {"serving_default": signature({"n": n}, {"least": tf.sort(numbers, name="sorted")[:1]})}
+
+
 def matrix() -> Mapping[str, Any]:
     """Make a model that only takes matrices of two columns."""
     x = v1.placeholder(tf.float32, shape=None, name="x")
@@ -105,6 +112,7 @@ def main(into: Path) -> None:
     save(into / "pair" / "1", lambda: echo(number="int32", text="string"))
     save(into / "shapes" / "1", shapes)
     save(into / "counting" / "1", counting)
+    save(into / "sorting" / "1", sorting)
     save(into / "matrix" / "1", matrix)
     save(into / "tagged" / "1", lambda: affine(5), tags=("serve", "tuned"))
 

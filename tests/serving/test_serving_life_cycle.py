@@ -41,6 +41,20 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def test_a_quick_model_that_takes_long_for_once_is_held_to_the_time_limit(models: Path) -> None:
+    with serving(model_name="m", model_base_path=models / "sorting", rest_api_timeout_in_ms=100) as server:
+        server.wait_until_ready()
+        for _ in range(100):
+            assert server.predict("m", '{"inputs": [1]}').status == 200
+        for _ in range(2):  # at once, and then, as it is not quick any more, in another thread
+            answer = server.predict("m", '{"inputs": [5000000]}')
+            assert (answer.status, json.loads(answer.body)) == (
+                504,
+                {"error": "Timed out waiting for notification"},
+            )
+        assert server.predict("m", '{"inputs": [1]}').status == 200
+
+
 def test_a_model_is_served_from_flags_alone(models: Path) -> None:
     with serving(model_name="m", model_base_path=models / "affine") as server:
         server.wait_until_ready()

@@ -40,7 +40,7 @@ def give_back_pages() -> None:
 
 
 def give_back_pages_soon() -> None:
-    """Do so in a moment, in a thread of its own: when a graph was run first, which optimises it."""
+    """Do so in a moment, in a thread of its own: when others are about to be freed too."""
     if _soon.acquire(blocking=False):
         timer = threading.Timer(_SOON, _give_back_and_release)
         timer.daemon = True

@@ -14,14 +14,17 @@ from typing import Any
 from packager.protocol import message
 from packager.serving.native.library import Buffer, Output, Status, c_api
 from packager.serving.native.pace import Pace
-from packager.serving.native.residency import give_back_pages_soon
+from packager.serving.native.residency import give_back_pages, give_back_pages_soon
 from packager.serving.native.tensors import Tensor
-from packager.serving.status import invalid_argument
+from packager.serving.status import Code, StatusError, invalid_argument
 
 _THIS_THREAD = -1
 """The ``inter_op_thread_pool`` of RunOptions that is no pool at all (``config.proto``)."""
-_MOST_KEPT = 64
+_MOST_KNOWN = 64
 """Choices of inputs and outputs: clients may ask for any, in any order."""
+
+_Names = tuple[tuple[str, ...], tuple[str, ...]]
+"""What a run feeds and what it fetches."""
 
 
 class Session:
@@ -34,8 +37,7 @@ class Session:
         """
         api = c_api()
         self._graph = api.TF_NewGraph()
-        self._outputs: dict[tuple[str, ...], Any] = {}
-        self._was_run = False
+        self._known: dict[_Names, tuple[Any, Any]] = {}
         meta_graph = api.TF_NewBuffer()
         try:
             with _session_options(config) as options, Status() as status:
@@ -70,13 +72,15 @@ class Session:
         after the other. Raises StatusError with TensorFlow's own code and words.
         """
         began = time.perf_counter()
-        sources = self._find(tuple([name for name, _ in feeds]))
-        targets = self._find(tuple(fetches))
+        names = (tuple([name for name, _ in feeds]), tuple(fetches))
+        known = self._known.get(names)
+        sources, targets = known or map(self._find, names)
+        at_once = self.quick
         results = (ctypes.c_void_p * len(fetches))()
         with Status() as status:
             c_api().TF_SessionRun(
                 self._handle,
-                _run_options(0, _THIS_THREAD) if self.quick else _run_options(timeout_ms),
+                _run_options(0, _THIS_THREAD) if at_once else _run_options(timeout_ms),
                 sources,
                 (ctypes.c_void_p * len(feeds))(*[tensor.handle for _, tensor in feeds]),
                 len(feeds),
@@ -88,25 +92,29 @@ class Session:
                 None,
                 status,
             )
-        if not self._was_run:
-            self._was_run = True
-            give_back_pages_soon()
-        self.pace.note(time.perf_counter() - began)
-        return [Tensor(handle) for handle in results if handle]
+        outputs = [Tensor(handle) for handle in results if handle]
+        took = time.perf_counter() - began
+        self.pace.note(took)
+        if not known:
+            self._know(names, sources, targets)
+        if at_once and 0 < timeout_ms < 1000 * took:  # TensorFlow looks at no limit in this thread
+            raise StatusError(Code.DEADLINE_EXCEEDED, "Timed out waiting for notification")
+        return outputs
 
     @property
     def quick(self) -> bool:
         """Whether the next run may be expected to be over at once."""
         return self.pace.quick
 
+    def _know(self, names: _Names, sources: Any, targets: Any) -> None:
+        """Keep what a run of a new sort was of, and give back what it took to optimise the graph for it."""
+        if len(self._known) < _MOST_KNOWN:
+            self._known[names] = (sources, targets)
+            give_back_pages()
+
     def _find(self, names: tuple[str, ...]) -> Any:
-        """Find tensors of the graph by their names, and keep where they are: most runs ask for the same."""
-        found = self._outputs.get(names)
-        if found is None:
-            found = (Output * len(names))(*map(self._output, names))
-            if len(self._outputs) < _MOST_KEPT:
-                self._outputs[names] = found
-        return found
+        """Find tensors of the graph by their names."""
+        return (Output * len(names))(*map(self._output, names))
 
     def _output(self, name: str) -> Output:
         """Find a tensor of the graph by its name, ``operation:index``."""
