@@ -103,7 +103,82 @@ def matrix() -> Mapping[str, Any]:
     return {"serving_default": signature({"x": x}, {"y": tf.matmul(x, tf.ones([2, 1]), name="y")})}
 
 
+def half_plus_two(folder: Path) -> None:
+    """Save the model that TensorFlow Serving's own tests ask, with variables, an asset, five signatures."""
+    with v1.Graph().as_default(), v1.Session() as session:
+        serialized = v1.placeholder(tf.string, name="tf_example")
+        features = {
+            "x": tf.io.FixedLenFeature([1], tf.float32),
+            "x2": tf.io.FixedLenFeature([1], tf.float32, default_value=[0.0]),
+        }
+        parsed = v1.parse_example(serialized, features)
+        half, two, three = (v1.Variable(value, name=name) for name, value in (("a", 0.5), ("b", 2), ("c", 3)))
+        two, three = tf.cast(two, tf.float32), tf.cast(three, tf.float32)
+        x, x2 = (tf.reshape(parsed[name], [-1, 1], name=name) for name in ("x", "x2"))
+        y = tf.add(half * x, two, name="y")
+        y2, y3 = tf.add(half * x, three, name="y2"), tf.add(half * x2, three, name="y3")
+        asset = folder.parent / "foo.txt"
+        asset.parent.mkdir(parents=True)
+        asset.write_text("asset-file-contents")
+        v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, tf.constant(str(asset)))
+        named = v1.Variable("foo.txt", name="filename_tensor", trainable=False, collections=[])
+        start = tf.group(named.assign("foo.txt"))
+        session.run(v1.global_variables_initializer())
+        builder = v1.saved_model.Builder(str(folder))
+        builder.add_meta_graph_and_variables(
+            session,
+            ["serve"],
+            {
+                "serving_default": signature({"x": x}, {"y": y}),
+                "classify_x_to_y": signature({"inputs": serialized}, {"scores": y}, CLASSIFY),
+                "regress_x_to_y": signature({"inputs": serialized}, {"outputs": y}, REGRESS),
+                "regress_x_to_y2": signature({"inputs": serialized}, {"outputs": y2}, REGRESS),
+                "regress_x2_to_y3": signature({"inputs": x2}, {"outputs": y3}, REGRESS),
+            },
+            assets_collection=v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS),
+            main_op=start,
+        )
+        builder.save()
+    asset.unlink()
+
+
+def half_plus_two_of_tf2(folder: Path) -> None:
+    """Save the same as functions of TensorFlow 2, whose signatures all have the method ``predict``."""
+    module = tf.Module()
+    module.half, module.two = tf.Variable(0.5), tf.Variable(2.0)
+
+    def of_examples(output: str) -> Any:
+        def run(inputs: Any) -> Mapping[str, Any]:
+            parsed = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([1], tf.float32)})
+            return {output: parsed["x"] * module.half + module.two}
+
+        return tf.function(run, input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+
+    module.classify, module.regress = of_examples("scores"), of_examples("outputs")
+    module.predict = tf.function(
+        lambda x: {"y": x * module.half + module.two}, input_signature=[tf.TensorSpec(None, tf.float32)]
+    )
+    signatures = {
+        "serving_default": module.predict,
+        "classify_x_to_y": module.classify,
+        "regress_x_to_y": module.regress,
+    }
+    tf.saved_model.save(module, str(folder), signatures)
+
+
+def constants(folder: Path) -> None:
+    """Save two signatures that do not look at their input."""
+    module = tf.Module()
+    anything = [tf.TensorSpec(None, tf.float32, name="x")]
+    module.one = tf.function(lambda x: {"y": 1.0}, input_signature=anything)
+    module.two = tf.function(lambda x: {"y": 2.0}, input_signature=anything)
+    tf.saved_model.save(module, str(folder), {"serving_default": module.one, "custom": module.two})
+
+
 def main(into: Path) -> None:
+    half_plus_two(into / "half_plus_two" / "00000123")
+    half_plus_two_of_tf2(into / "half_plus_two_tf2" / "00000123")
+    constants(into / "constants" / "1")
     for version in (1, 2, 3):
         save(into / "affine" / str(version), lambda version=version: affine(version))
     save(into / "padded" / "00000123", lambda: affine(2))
