@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Annotated
 
 import typer
@@ -77,4 +78,7 @@ def describe(
 
 def main() -> None:
     """Run the command."""
-    app(prog_name="packager")
+    try:
+        app(prog_name="packager")
+    finally:
+        gc.freeze()  # else the end looks through all modules for garbage, which takes 0.1 s

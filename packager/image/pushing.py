@@ -24,8 +24,8 @@ from packager.values import AS_DOCKER_DOES, ImageReference, PushedImage, Registr
 if TYPE_CHECKING:
     from packager.engine import Engine
 
-_AT_ONCE = 4
-"""Transfers of one push. More would divide the line and the registry's disk among them, and win nothing."""
+_AT_ONCE = 5
+"""Transfers of one push, as many as docker begins."""
 
 
 def push_image(

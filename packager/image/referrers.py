@@ -52,11 +52,8 @@ def send_attachments(repository: Repository, subject: Subject) -> tuple[Attachme
         ),
         Attachment(kind=SBOM_TYPE, content=sbom(subject)),
     )
-    contents = (_EMPTY, *(attachment.content for attachment in made))
-    blobs = GivenBlobs(*contents)
-    for blob in map(Blob.of, contents):
-        if not repository.has(blob):
-            repository.upload(blob, blobs, lambda _: None)
+    sending = [partial(_send, repository, content) for content in (_EMPTY, *(one.content for one in made))]
+    side_by_side(sending, workers=len(sending))
     return made
 
 
@@ -97,6 +94,12 @@ def attached_document(repository: Repository, descriptor: Mapping[str, Any]) -> 
 def referrers_tag(digest: str) -> str:
     """Return the tag under which old registries keep what refers to ``digest``."""
     return digest.replace(":", "-")
+
+
+def _send(repository: Repository, content: bytes, _: Stop) -> None:
+    blob = Blob.of(content)
+    if not repository.has(blob):
+        repository.upload(blob, GivenBlobs(content), lambda _: None)
 
 
 def _refer(
