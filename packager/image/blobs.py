@@ -12,7 +12,7 @@ from typing import Protocol
 
 from packager.errors import DigestMismatchError, OutputError
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,15 +174,11 @@ class Repository:
         if offset == blob.size:
             return location
 
-        def counted() -> Iterator[bytes]:
-            sent = offset
-            for chunk in _after(offset, blobs.chunks(blob)):
-                yield chunk
-                sent += len(chunk)
-                tell(sent)
+        def content() -> _Rest:
+            return _Rest(blob, blobs, offset, tell)
 
         response = self._transport.request(
-            "PATCH", location, headers=_BYTES, content=counted, repeatable=False
+            "PATCH", location, headers=_BYTES, content=content, repeatable=False
         )
         return response.headers["Location"]
 
@@ -201,8 +197,20 @@ class Repository:
         return response.headers.get("Location", location), offset
 
 
-def _after(offset: int, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        if rest := chunk[offset:]:
-            yield rest
-        offset = max(0, offset - len(chunk))
+class _Rest:
+    """What is to be sent of a blob after ``offset`` bytes. It has a length, so that it goes in one piece."""
+
+    def __init__(self, blob: Blob, blobs: Blobs, offset: int, tell: Callable[[int], None]) -> None:
+        self._blob, self._blobs, self._offset, self._tell = blob, blobs, offset, tell
+
+    def __len__(self) -> int:
+        return self._blob.size - self._offset
+
+    def __iter__(self) -> Iterator[bytes]:
+        done = 0
+        for chunk in self._blobs.chunks(self._blob):
+            if rest := chunk[max(0, self._offset - done) :]:
+                yield rest
+            done += len(chunk)
+            if done > self._offset:
+                self._tell(done)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packager.errors import BuildError
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def with_parents(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def tar_stream(entries: Iterable[Entry], *, mtime: int = 0) -> Iterator[bytes]:
-    """Yield a tar archive of ``entries`` in their order, owned by root, in chunks of at most 1 MiB.
+    """Yield a tar archive of ``entries`` in their order, owned by root, in chunks of at most 256 KiB.
 
     Raises BuildError where a file cannot be read, or changes while it is.
     """

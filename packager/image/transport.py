@@ -9,7 +9,7 @@ import ipaddress
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
@@ -35,7 +35,7 @@ _FULL = ("no space left on device", '"Err":28')
 
 _LONGEST_PAUSE = 30.0
 
-Content = Callable[[], bytes | Iterator[bytes]]
+Content = Callable[[], bytes | Iterable[bytes]]
 """Makes a request's body, once for each try."""
 
 

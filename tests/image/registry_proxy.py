@@ -43,7 +43,10 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 
     def chunks(self) -> Iterator[bytes]:
         if self.headers.get("Transfer-Encoding") != "chunked":
-            yield self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            left = int(self.headers.get("Content-Length", 0))
+            while left:
+                yield (part := self.rfile.read(min(left, 1 << 20)))
+                left -= len(part)
             return
         while size := int(self.rfile.readline(), 16):
             yield self.rfile.read(size)
