@@ -131,9 +131,9 @@ FLAGS = (
     Flag("platform_config_file", "", "file with a PlatformConfigMap as protobuf text, over flags on loading"),
     Flag("per_process_gpu_memory_fraction", 0.0, "share of the GPU's memory to take"),
     Flag("remove_unused_fields_from_bundle_metagraph", True, "drop what serving does not need", heeded=False),
-    Flag("prefer_tflite_model", False, "serve model.tflite where there is one", heeded=False),
-    Flag("num_tflite_pools", 1, "pools of TensorFlow Lite interpreters", heeded=False),
-    Flag("num_tflite_interpreters_per_pool", 1, "interpreters in each of them", heeded=False),
+    Flag("prefer_tflite_model", False, "serve model.tflite where there is one"),
+    Flag("num_tflite_pools", os.cpu_count() or 1, "pools of TensorFlow Lite interpreters"),
+    Flag("num_tflite_interpreters_per_pool", 1, "interpreters in each of them"),
     Flag(
         "xla_cpu_compilation_enabled",
         False,

@@ -18,7 +18,11 @@ from packager.serving.warmup import warm_up
 
 def loader(platform: Platform, metrics: Metrics | None) -> Load:
     """Return what loads a version, and plays its recorded requests; or raise StatusError."""
-    options = LoadOptions(tags=platform.tags, session_config=platform.session_config)
+    options = LoadOptions(
+        tags=platform.tags,
+        session_config=platform.session_config,
+        lite_interpreters=platform.lite_interpreters,
+    )
     batching = platform.batching and Batching(
         platform.batching, per_model=platform.batching_per_model, metrics=metrics
     )

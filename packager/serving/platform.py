@@ -38,6 +38,8 @@ class Platform:
     """``None`` where requests are not batched."""
     batching_per_model: bool = False
     """Whether models bring parameters of their own."""
+    lite_interpreters: int = 0
+    """How many interpreters a TensorFlow Lite model has; with 0 none is preferred to a SavedModel."""
     warmup: bool = True
     iterations: int = 1
     """How often each recorded request is played."""
@@ -52,6 +54,7 @@ def platform_of(flags: Parsed) -> Platform:
         session_config=session_config(flags),
         batching=_batching(flags),
         batching_per_model=flags.flag("enable_per_model_batching_parameters"),
+        lite_interpreters=_lite_interpreters(flags) if flags.flag("prefer_tflite_model") else 0,
         warmup=flags.flag("enable_model_warmup"),
         iterations=max(flags.number("num_request_iterations_for_warmup"), 1),
     )
@@ -69,6 +72,10 @@ def _batching(flags: Parsed) -> BatchingParameters | None:
     return None
 
 
+def _lite_interpreters(flags: Parsed) -> int:
+    return max(flags.number("num_tflite_pools"), 1) * max(flags.number("num_tflite_interpreters_per_pool"), 1)
+
+
 def _read_platform(path: str) -> Platform:
     """Read a PlatformConfigMap file: what it does not say is off, whatever the flags say."""
     config = _bundle_config(path)
@@ -79,6 +86,7 @@ def _read_platform(path: str) -> Platform:
         batching=(
             parameters_of(config.batching_parameters) if config.HasField("batching_parameters") else None
         ),
+        lite_interpreters=1 if config.prefer_tflite_model else 0,
         warmup=config.enable_model_warmup,
         iterations=max(iterations, 1),
     )

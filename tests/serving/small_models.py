@@ -175,7 +175,21 @@ def constants(folder: Path) -> None:
     tf.saved_model.save(module, str(folder), {"serving_default": module.one, "custom": module.two})
 
 
+def lite(folder: Path) -> None:
+    """Save y = x / 2 + 1, and beside it for TensorFlow Lite y = x + 10 with a number more."""
+    save(folder, lambda: affine(1))
+    module = tf.Module()
+    module.add = tf.function(
+        lambda x, n: {"y": x + 10.0, "m": n + 1},
+        input_signature=[tf.TensorSpec([None, 1], name="x"), tf.TensorSpec([], tf.int64, name="n")],
+    )
+    functions = [module.add.get_concrete_function()]
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(functions, module)
+    (folder / "model.tflite").write_bytes(converter.convert())
+
+
 def main(into: Path) -> None:
+    lite(into / "lite" / "1")
     half_plus_two(into / "half_plus_two" / "00000123")
     half_plus_two_of_tf2(into / "half_plus_two_tf2" / "00000123")
     constants(into / "constants" / "1")

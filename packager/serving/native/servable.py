@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from packager.serving.native.lite import FILE, LiteSession
 from packager.serving.native.residency import give_back_pages
 from packager.serving.native.session import Session
 from packager.serving.native.signatures import Signature, read_signatures
@@ -21,6 +22,8 @@ class LoadOptions:
     tags: tuple[str, ...] = ("serve",)
     session_config: bytes = b""
     """A serialised ConfigProto."""
+    lite_interpreters: int = 0
+    """How many interpreters run a TensorFlow Lite model where there is one; with 0 none is looked for."""
 
 
 class Runner(Protocol):
@@ -58,7 +61,11 @@ class Servable:
     @classmethod
     def load(cls, name: str, version: int, folder: Path, options: LoadOptions) -> Servable:
         """Load the SavedModel in ``folder``, or raise StatusError."""
-        session = Session(folder, tags=options.tags, config=options.session_config)
+        session: Session | LiteSession
+        if options.lite_interpreters and (folder / FILE).is_file():
+            session = LiteSession(folder / FILE, interpreters=options.lite_interpreters)
+        else:
+            session = Session(folder, tags=options.tags, config=options.session_config)
         signatures = read_signatures(session.meta_graph)
         session.meta_graph = b""
         give_back_pages()
