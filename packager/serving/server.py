@@ -147,6 +147,7 @@ class _Server:
         server = HttpServer(respond, threads=threads, is_quick=api.is_quick)
         await server.start(self._rest_socket)
         log.info("Exporting HTTP/REST API at:%s ...", _rest_address(self._flags))
+        log.info("NET_LOG: Entering the event loop ...")
         return server
 
     def _watch_config(self) -> None:

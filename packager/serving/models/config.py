@@ -55,6 +55,11 @@ def models_of(config: Any) -> tuple[ModelConfig, ...]:
         raise failed_precondition("ModelServer does not yet support custom model config.")
     for model in config.model_config_list.config:
         _check_platform(model)
+        if model.HasField("logging_config") or model.logging_configs:
+            log.warning(
+                "logging_config of model %s: no requests are logged, and TensorFlow Serving refuses it",
+                model.name,
+            )
     return tuple(
         ModelConfig(
             name=model.name,

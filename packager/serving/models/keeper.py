@@ -155,6 +155,8 @@ class Keeper:
             if version.failures:
                 log.info("Retrying of Loading servable: %s retry: %d", version, version.failures)
             else:
+                log.info("Successfully reserved resources to load servable %s", version)
+                log.info("Approving load for servable version %s", version)
                 log.info("Loading servable version %s", version)
                 self._enter(version, State.LOADING)
             return True
@@ -187,6 +189,7 @@ class Keeper:
                 self._changed.wait_for(lambda: not version.wanted, self._retry_seconds)
 
     def _unload_version(self, version: Version) -> None:
+        log.info("Unloading servable version %s", version)
         servable, version.servable = version.servable, None
         try:
             if servable:

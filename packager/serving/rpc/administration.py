@@ -40,6 +40,11 @@ class ModelService:
                     "ServerModelConfig type not supported by HandleReloadConfigRequest. "
                     "Only ModelConfigList is currently supported"
                 )
+            for index, model in enumerate(request.config.model_config_list.config):
+                log.info(
+                    "\nConfig entry\n\tindex : %d\n\tpath : %s\n\tname : %s\n\tplatform : %s",
+                    *(index, model.base_path, model.name, model.model_platform),
+                )
             self.catalog.reload(models_of(request.config))
         except StatusError as error:
             log.error("ReloadConfig failed: %s", error.message)
