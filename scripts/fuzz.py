@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from fuzzing.archives import mutate_archive
 from fuzzing.mutations import mutate
 from fuzzing.seeds import Seed, write_seeds
 
@@ -36,7 +37,6 @@ CPU_SECONDS = 2.0
 MEGABYTES = 300
 HANG = 60.0
 CONVERT_SECONDS = 150.0
-WORKERS = 2
 
 
 @dataclass
@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--keep", type=Path, default=Path("fuzz-failures"), metavar="DIR", help="where failures go"
     )
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="files at a time")
     parser.add_argument("--worker", nargs=2, type=int, metavar=("I", "J"), help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.worker:
@@ -101,7 +102,7 @@ def make_file(number: int, seed: int, seeds: Sequence[Seed], path: Path) -> Seed
     for _ in range(20):
         shutil.copyfile(chosen.path, path)
         try:
-            mutate(path, random)
+            (mutate_archive if chosen.path.suffix == ".keras" else mutate)(path, random)
         except (OSError, RuntimeError, ValueError, TypeError, KeyError):  # h5py refuses to write that
             continue
         return chosen
@@ -119,7 +120,7 @@ def keep(given: argparse.Namespace, path: Path, verb: str, number: int) -> Path:
 
 
 def inspecting(given: argparse.Namespace, tally: Tally) -> list[threading.Thread]:
-    step = -(-given.inspect // WORKERS) if given.inspect else 0
+    step = -(-given.inspect // given.jobs) if given.inspect else 0
     first, end = given.first, given.first + given.inspect
     slices = [(start, min(start + step, end)) for start in range(first, end, step or 1)]
     return [threading.Thread(target=supervise, args=(given, *bounds, tally)) for bounds in slices]
@@ -212,7 +213,7 @@ def cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-# Converting: the command, two at a time.
+# Converting: the command, a few at a time.
 
 
 def converting(
@@ -234,7 +235,7 @@ def converting(
                 tally.failures.append(f"file {number} of {seed.path.name}: {failure} ({kept})")
             path.unlink()
 
-    return [threading.Thread(target=convert_next) for _ in range(WORKERS)]
+    return [threading.Thread(target=convert_next) for _ in range(given.jobs)]
 
 
 def convert_once(path: Path, seed: Seed, output: Path, tally: Tally) -> str:

@@ -55,14 +55,18 @@ def change_config(file: h5py.File, random: Random) -> None:
         config = json.loads(text)
     except ValueError:
         return
-    for _ in range(random.choice([1, 1, 2, 4])):
-        nodes = list(_nodes(config))
-        if nodes:
-            _change_node(*random.choice(nodes), nodes, random)
+    change_json(config, random)
     text = json.dumps(config)
     if random.random() < 0.05:
         text = text[: random.randrange(len(text) + 1)]
     _set(file, "model_config", text.encode())
+
+
+def change_json(value: Any, random: Random) -> None:
+    """Change a JSON value in one or a few places."""
+    for _ in range(random.choice([1, 1, 2, 4])):
+        if nodes := list(_nodes(value)):
+            _change_node(*random.choice(nodes), nodes, random)
 
 
 def _nodes(value: Any) -> Iterator[Node]:
@@ -199,3 +203,10 @@ def change_bytes(path: Path, random: Random) -> None:
     if random.random() < 0.05:
         del data[random.randrange(len(data)) :]
     path.write_bytes(data)
+
+
+def change_numbers(data: bytearray, start: int, random: Random) -> None:
+    """Change a number of one, two or four bytes within the 46 that a header of a zip file takes."""
+    place, width = start + random.randrange(46), random.choice([1, 2, 4])
+    value = random.choice([0, 1, 8, len(data), 2**31, 2**32 - 1, random.randrange(2**32)])
+    data[place : place + width] = (value % 256**width).to_bytes(width, "little")

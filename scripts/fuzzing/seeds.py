@@ -1,8 +1,9 @@
-"""Valid files of every kind, made with h5py alone, to be changed."""
+"""Valid files of every kind, made without Keras, to be changed."""
 
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,13 +91,26 @@ def dense3() -> tuple[Any, Weights]:
         policy = {"class_name": "DTypePolicy", "config": {"name": "float32"}, "module": "keras"}
         return {**entry, **layer(class_name, name, dtype={**policy, "registered_name": None}, **config)}
 
-    config = sequential(
+    config = {"module": "keras", "registered_name": None} | sequential(
         of_keras("InputLayer", "given", batch_shape=[None, 4]),
         of_keras("Dense", "a", units=3, activation="tanh", use_bias=True),
         of_keras("Dense", "b", units=2, activation="linear", use_bias=True),
     )
     weights = {n: {f"{n}/kernel": s, f"{n}/bias": s[-1:]} for n, s in (("a", (4, 3)), ("b", (3, 2)))}
     return config, weights
+
+
+def words3() -> tuple[Any, dict[str, str]]:
+    """A layer that looks words up, with the vocabulary beside the architecture."""
+    config = dense3()[0]
+    entry = {"module": "keras.layers", "registered_name": None}
+    lookup = {"max_tokens": None, "num_oov_indices": 1, "mask_token": None, "oov_token": "[UNK]"}
+    given = layer("InputLayer", "given", batch_shape=[None, 1], dtype="string")
+    look = layer(
+        "StringLookup", "look", **lookup, output_mode="multi_hot", vocabulary=None, vocabulary_size=3
+    )
+    config["config"]["layers"][:1] = [{**entry, **given}, {**entry, **look}]
+    return config, {"assets/layers/string_lookup/vocabulary.txt": "[UNK]\nred\nfox\n"}
 
 
 MODELS: dict[str, tuple[Callable[[], tuple[Any, Weights]], str]] = {
@@ -133,7 +147,27 @@ def write_seeds(folder: Path, corpus: Path | None = None) -> list[Seed]:
                 file.attrs["backend"], file.attrs["keras_version"] = b"tensorflow", version.encode()
                 write_listed(file.create_group("model_weights"), weights, version)
             seeds.append(Seed(path))
-    return [*seeds, *_without_architecture(folder), *_real(corpus)]
+    return [*seeds, *_without_architecture(folder), *_archives(folder), *_real(corpus)]
+
+
+def _archives(folder: Path) -> Iterator[Seed]:
+    """Archives of Keras 3: one of numbers, one of words with their vocabulary."""
+    for name, (config, assets) in {"stack": (dense3()[0], {}), "words": words3()}.items():
+        weights = folder / f"{name}.weights.h5"
+        with h5py.File(weights, "w") as file:
+            first = 4 if name == "stack" else 3
+            for group, shape in (("dense", (first, 3)), ("dense_1", (3, 2))):
+                file[f"layers/{group}/vars/0"] = np.ones(shape, "f4")
+                file[f"layers/{group}/vars/1"] = np.ones(shape[1], "f4")
+            file.create_group("layers/string_lookup/vars").attrs["name"] = "look"
+        with zipfile.ZipFile(folder / f"{name}.keras", "w") as archive:
+            archive.writestr("metadata.json", json.dumps({"keras_version": "3.5.0", "date_saved": ""}))
+            archive.writestr("config.json", json.dumps(config))
+            archive.write(weights, "model.weights.h5")
+            for member, text in assets.items():
+                archive.writestr(member, text)
+        weights.unlink()
+        yield Seed(folder / f"{name}.keras")
 
 
 def _without_architecture(folder: Path) -> Iterator[Seed]:
