@@ -185,7 +185,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     )
 
 
-_READ_OFTEN = 1 << 30
+_READ_OFTEN = 64 << 20
 """Bytes of a file from which fewer requests are recorded: for each of them, its weights are read again."""
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class StoredArray:
     """What is done to the whole dataset, if it is not wanted as it lies."""
     transform: str = "copy"
     """That in words."""
+    checksum: int | None = None
+    """The CRC32C of all bytes, where one is known: whoever reads them all compares it."""
 
     @classmethod
     def of(cls, dataset: h5py.Dataset) -> StoredArray:
@@ -104,6 +107,11 @@ class StoredArray:
         """Read all of it, into memory that TensorFlow can use without a copy."""
         array = _aligned(self.shape, self.dtype)
         target, at = array.reshape(-1).view(np.uint8).data, 0
+        if self.extent is not None:
+            with self._reading():
+                for _ in self._filled(self.extent, _parts(target, BUFFER)):
+                    pass
+            return array
         for block in self.blocks():
             target[at : at + len(block)] = block
             at += len(block)
@@ -114,13 +122,18 @@ class StoredArray:
 
         Raises ModelFileError where the file cannot be read.
         """
-        try:
+        with self._reading():
             if self.extent is not None:
                 yield from self._from_extent(self.extent)
             else:
                 for slab in self._slabs():
                     flat = _converted(np.ascontiguousarray(slab), self.dtype).reshape(-1)
                     yield flat.view(np.uint8).data
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
         except (OSError, EOFError) as error:
             reason = " ".join(str(getattr(error, "strerror", None) or error).split())
             raise ModelFileError(
@@ -128,15 +141,67 @@ class StoredArray:
                 hint="the file, or the disk that it lies on, is damaged: packager inspect FILE",
             ) from error
 
+    def pieces(self, limit: int) -> Iterator[tuple[int, Array]]:
+        """Yield rows in order, as many as ``limit`` bytes hold, each time with the number of the first.
+
+        Of an array that has no extent it is slabs. A piece is valid until the next one is asked for. Raises
+        ModelFileError where the file cannot be read.
+        """
+        begin = 0
+        with self._reading():
+            for slab in self._slabs() if self.extent is None else self._rows(self.extent, limit):
+                yield begin, np.ascontiguousarray(_converted(slab, self.dtype))
+                begin += len(slab)
+
+    def rows(self, numbers: npt.NDArray[np.integer[Any]], limit: int) -> Array:
+        """Return the rows of these ``numbers``, which ascend; ``limit`` is for ``pieces``.
+
+        Raises ModelFileError where the file cannot be read.
+        """
+        found = _aligned((len(numbers), *self.shape[1:]), self.dtype)
+        if self.extent is not None and self.checksum is None:
+            with self._reading(), self.file.open("rb", buffering=0) as file:
+                for row, number in zip(found, numbers, strict=True):
+                    file.seek(self.extent + int(number) * row.nbytes)
+                    _fill(file, row.reshape(-1).view(np.uint8).data)
+            return found
+        for begin, piece in self.pieces(limit):
+            first, last = np.searchsorted(numbers, [begin, begin + len(piece)])
+            found[first:last] = piece[numbers[first:last] - begin]
+        return found
+
     def _from_extent(self, begin: int) -> Iterator[memoryview]:
-        buffer, left = memoryview(bytearray(BUFFER)), self.nbytes
+        buffer = memoryview(bytearray(BUFFER))
+        yield from self._filled(begin, (buffer[: self.nbytes - at] for at in range(0, self.nbytes, BUFFER)))
+
+    def _rows(self, begin: int, limit: int) -> Iterator[Array]:
+        length = self.shape[0]
+        count = max(1, limit * length // max(1, self.nbytes))
+        buffer = _aligned((min(count, length), *self.shape[1:]), self.dtype)
+        memory = buffer.reshape(-1).view(np.uint8).data
+        row = len(memory) // max(1, len(buffer))
+        sizes = (min(count, length - first) for first in range(0, length, count))
+        for block in self._filled(begin, (memory[: size * row] for size in sizes)):
+            yield buffer[: len(block) // row]
+
+    def _filled(self, begin: int, buffers: Iterable[memoryview]) -> Iterator[memoryview]:
+        """Fill one buffer after the other with what lies in the file from ``begin``."""
+        crc = 0
         with self.file.open("rb", buffering=0) as file:
             file.seek(begin)
-            while left:
-                block = buffer[:left]
+            for block in buffers:
                 _fill(file, block)
+                crc = self._summed(crc, block)
                 yield block
-                left -= len(block)
+        if self.checksum is not None and crc != self.checksum:
+            raise EOFError("its bytes are not those that were written")
+
+    def _summed(self, crc: int, block: memoryview) -> int:
+        if self.checksum is None:
+            return 0
+        import google_crc32c
+
+        return int(google_crc32c.extend(crc, np.frombuffer(block, np.uint8)))  # it takes no memoryview
 
     def _slabs(self) -> Iterator[Array]:
         with h5py.File(self.file, "r") as file:
@@ -146,6 +211,10 @@ class StoredArray:
                 return
             for rows in _row_ranges(dataset):
                 yield _converted(np.asarray(dataset[rows]), _number_type(dataset))
+
+
+def _parts(memory: memoryview, size: int) -> Iterator[memoryview]:
+    return (memory[at : at + size] for at in range(0, len(memory), size))
 
 
 def _fill(file: Any, block: memoryview) -> None:

@@ -16,9 +16,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
-from packager.stored import ALIGNMENT, LARGE, StoredArray
-
-_KNOWN_TO_DLPACK = "fiu"
+from packager.pieces import as_tensor, gathered, is_large
+from packager.stored import LARGE, StoredArray
 
 
 class DeferredVariable(UninitializedVariable):  # type: ignore[misc]
@@ -51,6 +50,8 @@ class DeferredVariable(UninitializedVariable):  # type: ignore[misc]
 
     def sparse_read(self, indices: Any, name: str | None = None) -> Any:
         """Read some rows."""
+        if (stored := in_pieces(self)) is not None:
+            return gathered(stored, [tf.convert_to_tensor(indices)])[0]
         if tf.executing_eagerly():
             return tf.gather(self.value(), indices, name=name)
         return super().sparse_read(indices, name)
@@ -72,7 +73,7 @@ class DeferredVariable(UninitializedVariable):  # type: ignore[misc]
     def _numbers(self) -> Any:
         if self.stored is None:
             return tf.cast(self._initial(), self.dtype)
-        return _tensor(self.stored.read())
+        return as_tensor(self.stored.read())
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,15 @@ def stored_array(variable: Any) -> StoredArray | None:
     return getattr(unwrapped(variable), "stored", None)
 
 
+def in_pieces(variable: Any) -> StoredArray | None:
+    """Return what a variable is bound to, where that is large, and about to be read eagerly."""
+    inner = unwrapped(variable)
+    stored = getattr(inner, "stored", None)
+    if stored is None or inner.held or not tf.executing_eagerly() or not is_large(stored):
+        return None
+    return stored  # type: ignore[no-any-return]
+
+
 def set_variable(variable: Any, array: Any) -> None:
     """Give a variable the numbers of ``array``: by reference where both allow it."""
     inner = unwrapped(variable)
@@ -140,10 +150,3 @@ def _is_large(shape: tf.TensorShape, dtype: tf.DType) -> bool:
     if not shape.is_fully_defined() or not (dtype.is_floating or dtype.is_integer or dtype.is_complex):
         return False
     return bool(shape.num_elements() * dtype.size >= LARGE and tf.executing_eagerly())
-
-
-def _tensor(array: Any) -> Any:
-    """Return a tensor of ``array``'s numbers, in the same memory where TensorFlow can use it."""
-    if array.dtype.kind in _KNOWN_TO_DLPACK and array.ctypes.data % ALIGNMENT == 0:
-        return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
-    return tf.constant(array)

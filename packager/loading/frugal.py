@@ -12,10 +12,13 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
-from keras.src.backend import Variable
+import tensorflow as tf
+from keras.src.backend import Variable, numpy
 from keras.src.ops.function import Function
 
-from packager.loading.deferred import Initial, deferred_variables
+from packager.loading.deferred import Initial, deferred_variables, in_pieces
+from packager.loading.replaced import replaced
+from packager.pieces import gathered, multiplied
 
 
 @contextmanager
@@ -23,30 +26,19 @@ def frugal_building() -> Iterator[None]:
     """Build each model inside once, and leave its large variables without numbers."""
     with ExitStack() as patches:
         patches.enter_context(deferred_variables())
-        patches.enter_context(_replaced(Variable, "_initialize_with_initializer", _initialize))
-        patches.enter_context(_replaced(keras.Sequential, "from_config", classmethod(_from_config)))
+        patches.enter_context(replaced(Variable, "_initialize_with_initializer", _initialize))
+        patches.enter_context(replaced(keras.Sequential, "from_config", classmethod(_from_config)))
         yield
 
 
 @contextmanager
 def frugal_answering() -> Iterator[None]:
-    """Let functional models inside hold an answer of a layer only until the last layer has read it."""
-    with _replaced(Function, "_run_through_graph", _run_through_graph):
+    """Let models inside hold an answer of a layer until its last reader, and large weights in pieces."""
+    with ExitStack() as patches:
+        patches.enter_context(replaced(Function, "_run_through_graph", _run_through_graph))
+        patches.enter_context(replaced(numpy, "matmul", _matmul))
+        patches.enter_context(replaced(numpy, "take", _take))
         yield
-
-
-@contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """Give a class another method for a while; Keras has no place to hand one in."""
-    own = vars(owner).get(name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        if own is None:
-            delattr(owner, name)  # its parent's shows again
-        else:
-            setattr(owner, name, own)
 
 
 def _initialize(variable: Any, initializer: Any) -> None:
@@ -54,12 +46,31 @@ def _initialize(variable: Any, initializer: Any) -> None:
     variable._initialize(Initial(initializer, variable._shape, variable._dtype))
 
 
+_original_matmul, _original_take = numpy.matmul, numpy.take
+
+
+def _matmul(x1: Any, x2: Any) -> Any:
+    """Do what Keras does, but with a large matrix piece by piece."""
+    stored = in_pieces(x2)
+    if stored is None or not x2.dtype == stored.dtype.name == getattr(x1, "dtype", None):
+        return _original_matmul(x1, x2)
+    return multiplied([x1], stored)[0]
+
+
+def _take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Do what Keras does, but read only the rows asked for of a large table."""
+    stored = in_pieces(x)
+    if stored is None or axis != 0 or not isinstance(indices, tf.Tensor) or x.dtype != stored.dtype.name:
+        return _original_take(x, indices, axis)
+    return gathered(stored, [tf.where(indices < 0, indices + stored.shape[0], indices)])[0]
+
+
 _original_from_config = keras.Sequential.from_config.__func__
 
 
 def _from_config(cls: Any, config: Any, custom_objects: Any = None) -> Any:
     build = keras.Sequential._maybe_rebuild
-    with _replaced(keras.Sequential, "_maybe_rebuild", lambda _: None):
+    with replaced(keras.Sequential, "_maybe_rebuild", lambda _: None):
         model = _original_from_config(cls, config, custom_objects)
     if not model._functional and model._layers:
         build(model)

@@ -18,7 +18,7 @@ from tf_keras.src.saving.legacy.saved_model import json_utils
 from packager.loading import keras1_layers
 from packager.loading.bindings import Convert, prove_bindings, set_layers
 from packager.loading.channels import compute_channels_last
-from packager.loading.deferred import deferred_variables, hold
+from packager.loading.deferred import DeferredVariable, deferred_variables, hold, in_pieces
 from packager.loading.failures import loader_failures
 from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.keras1 import Shapes, upgrade
@@ -26,9 +26,11 @@ from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
 from packager.loading.olderkeras2 import with_defaults_of_old
 from packager.loading.places import Place
+from packager.loading.replaced import replaced
 from packager.loading.resources import resources_of
 from packager.loading.theano import compute_as_theano
 from packager.loading.writers import require_backend
+from packager.pieces import multiplied
 from packager.values import Binding
 
 NO_OBJECTS: Mapping[str, Any] = {}
@@ -185,7 +187,19 @@ def _caller(model: tf_keras.Model) -> Callable[[Sequence[Any]], Sequence[Any]]:
     structure = model._nested_inputs
 
     def call(tensors: Sequence[Any]) -> Sequence[Any]:
-        answer = model(tf.nest.pack_sequence_as(structure, list(tensors)), training=False)
+        with replaced(tf.compat.v2, "matmul", _matmul):
+            answer = model(tf.nest.pack_sequence_as(structure, list(tensors)), training=False)
         return list(tf.nest.flatten(answer))
 
     return call
+
+
+_original_matmul = tf.compat.v2.matmul
+
+
+def _matmul(a: Any, b: Any, **options: Any) -> Any:
+    """Multiply as TensorFlow does, but with a large matrix that is in its file piece by piece."""
+    stored = in_pieces(b) if isinstance(b, DeferredVariable) else None  # none that casts itself
+    if stored is None or options or a.dtype != b.dtype:
+        return _original_matmul(a, b, **options)
+    return multiplied([a], stored)[0]

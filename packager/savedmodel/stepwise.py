@@ -2,8 +2,9 @@
 
 A server restores all weights before it answers. To see that a model answers right which is larger than the
 memory of this machine, its graphs are taken from ``saved_model.pb`` and run here as they are: variables are
-restored as the graph itself says, but each is read from the checkpoint, whose checksums TensorFlow
-compares, when an operation asks for it. Every other operation is run by TensorFlow's own kernel.
+restored as the graph itself says, but each is read from the checkpoint, and compared with its checksum, when
+an operation asks for it. A large matrix or table of embeddings is read and used in pieces (``pieces``). Every
+other operation is run by TensorFlow's own kernel.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.eager import context, execute
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
 
+from packager.pieces import as_tensor, gathered, is_large, multiplied
+from packager.savedmodel.checkpoint import stored_tensors
+from packager.stored import StoredArray
+
 Values = Sequence[Any]
 
 
@@ -30,9 +35,10 @@ class UnsupportedGraphError(Exception):
 class _Handle:
     """Stands for a variable's handle."""
 
-    restored: _Restored | None = None
+    restored: Any = None
+    """A tensor, or a _Restored."""
 
-    def value(self) -> _Restored:
+    def value(self) -> Any:
         if self.restored is None:
             raise UnsupportedGraphError("a variable is read that nothing restores")
         return self.restored
@@ -42,15 +48,10 @@ class _Handle:
 class _Restored:
     """Stands for a tensor of the checkpoint, until an operation wants its numbers."""
 
-    prefix: Any
-    key: Any
-    part: Any
-    dtype: Any
+    stored: StoredArray
 
     def read(self) -> Any:
-        return tf.raw_ops.RestoreV2(
-            prefix=self.prefix, tensor_names=[self.key], shape_and_slices=[self.part], dtypes=[self.dtype]
-        )[0]
+        return as_tensor(self.stored.read())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class StepwiseModel:
             tf.graph_util.import_graph_def(self._meta.graph_def, name="")
         self._functions: dict[str, Any] = {}
         self._kept: dict[str, Any] = {}  # handles, of variables and of tables
+        self.stored = stored_tensors(str(folder / "variables" / "variables"))
+        """What there is to restore, by key."""
         self._restore(str(folder / "variables" / "variables"))
 
     def ask(self, key: str, requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -142,6 +145,9 @@ class StepwiseModel:
             return _joined([special(self, op, values) for values in _split(inputs)])
         if any(isinstance(value, _Handle) for value in inputs):
             raise UnsupportedGraphError(f"{op.type} takes a variable")
+        return self._by_kernel(op, inputs)
+
+    def _by_kernel(self, op: Any, inputs: Values) -> Values:
         values = [_read(value) for value in inputs]
         return _joined([_kernel(op, of_one) for of_one in _split(values)])
 
@@ -177,7 +183,7 @@ class StepwiseModel:
 
     def _assign(self, _op: Any, inputs: Values) -> Values:
         handle, value = inputs
-        if not isinstance(handle, _Handle) or not isinstance(value, _Restored):
+        if not isinstance(handle, _Handle):
             raise UnsupportedGraphError("a variable is assigned")
         handle.restored = value
         return []
@@ -197,7 +203,9 @@ def _needed(operations: Sequence[Any], known: Mapping[str, Any]) -> Iterator[Any
             continue
         waiting.append((op, True))
         sources = [tensor.op for tensor in op.inputs if tensor.name not in known]
-        waiting += [(source, False) for source in (*sources, *op.control_inputs) if source.name not in done]
+        sources = [source for source in (*op.control_inputs, *sources) if source.name not in done]
+        # the first one first: what is multiplied before the weights that it is multiplied with
+        waiting += [(source, False) for source in reversed(sources)]
 
 
 def _kernel(op: Any, inputs: Values) -> Values:
@@ -231,15 +239,58 @@ def _pass_on(_model: StepwiseModel, _op: Any, inputs: Values) -> Values:
     return inputs
 
 
-def _restore(_model: StepwiseModel, op: Any, inputs: Values) -> Values:
+def _restore(model: StepwiseModel, op: Any, inputs: Values) -> Values:
     prefix, keys, parts = inputs
-    rows = zip(keys, parts, op.get_attr("dtypes"), strict=True)
-    return [_Restored(prefix, key, part, dtype) for key, part, dtype in rows]
+    found = []
+    for key, part, dtype in zip(keys, parts, op.get_attr("dtypes"), strict=True):
+        stored = model.stored.get(key.numpy().decode())
+        if stored is not None and not part.numpy():
+            found.append(_Restored(stored))
+        else:  # text, which is small
+            found += tf.raw_ops.RestoreV2(
+                prefix=prefix, tensor_names=[key], shape_and_slices=[part], dtypes=[dtype]
+            )
+    return found
 
 
-def _gather(_model: StepwiseModel, op: Any, inputs: Values) -> Values:
+def _multiply(model: StepwiseModel, op: Any, inputs: Values) -> Values:
+    """Multiply with a large matrix piece by piece, for all requests at once."""
+    names = ("transpose_a", "transpose_b") if op.type == "MatMul" else ("adj_x", "adj_y")
+    first, second = (op.get_attr(name) for name in names)
+    stored = _large(inputs[1])
+    if stored is None or first or isinstance(inputs[0], _Restored):
+        return model._by_kernel(op, inputs)
+    return [_like(inputs[0], multiplied(_each(inputs[0]), stored, transposed=second))]
+
+
+def _gather(model: StepwiseModel, op: Any, inputs: Values) -> Values:
+    """Read rows of a large table, for all requests at once."""
+    table, indices, *axis = inputs
     batch = op.get_attr("batch_dims")
-    return [tf.gather(inputs[0].value().read(), _read(inputs[1]), batch_dims=batch)]
+    stored = _large(table.value() if isinstance(table, _Handle) else table)
+    if stored is None or batch or any(map(_is_other_axis, axis)) or isinstance(indices, _Restored):
+        if not isinstance(table, _Handle):
+            return model._by_kernel(op, inputs)
+        whole = _read(table.value())
+        return [_like(indices, [tf.gather(whole, _read(x), batch_dims=batch) for x in _each(indices)])]
+    return [_like(indices, gathered(stored, _each(indices)))]
+
+
+def _large(value: Any) -> StoredArray | None:
+    return value.stored if isinstance(value, _Restored) and is_large(value.stored) else None
+
+
+def _is_other_axis(axis: Any) -> bool:
+    return isinstance(axis, (_Each, _Restored)) or int(axis) != 0
+
+
+def _each(value: Any) -> list[Any]:
+    return value.values if isinstance(value, _Each) else [value]
+
+
+def _like(value: Any, answers: list[Any]) -> Any:
+    """Return answers as what they were asked with: one for each request, or one for all."""
+    return _Each(answers) if isinstance(value, _Each) else answers[0]
 
 
 _SPECIAL: dict[str, Callable[[StepwiseModel, Any, Any], Values]] = {
@@ -251,8 +302,11 @@ _SPECIAL: dict[str, Callable[[StepwiseModel, Any, Any], Values]] = {
     "AssignVariableOp": StepwiseModel._assign,
     "ReadVariableOp": lambda _model, _op, inputs: [inputs[0].value()],
     "ResourceGather": _gather,
+    "GatherV2": _gather,
+    "MatMul": _multiply,
+    "BatchMatMulV2": _multiply,
     "ResourceGatherNd": lambda _model, _op, inputs: [
-        tf.gather_nd(inputs[0].value().read(), _read(inputs[1]))
+        tf.gather_nd(_read(inputs[0].value()), _read(inputs[1]))
     ],
     "PartitionedCall": StepwiseModel._partitioned_call,
     "StatefulPartitionedCall": StepwiseModel._partitioned_call,
@@ -261,6 +315,9 @@ _SPECIAL: dict[str, Callable[[StepwiseModel, Any, Any], Values]] = {
     "If": StepwiseModel._if,
     "StatelessIf": StepwiseModel._if,
 }
-_FOR_ALL_AT_ONCE = {"Identity", "PartitionedCall", "StatefulPartitionedCall", "ReadVariableOp", "RestoreV2"}
+_FOR_ALL_AT_ONCE = {
+    *("Identity", "PartitionedCall", "StatefulPartitionedCall", "ReadVariableOp", "RestoreV2"),
+    *("MatMul", "BatchMatMulV2", "GatherV2", "ResourceGather"),
+}
 _EFFECTS = {"AssignVariableOp", "LookupTableImportV2", "InitializeTableV2", "StatefulPartitionedCall"}
 """What a function may do beside giving its outputs."""

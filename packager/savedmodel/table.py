@@ -8,7 +8,7 @@ TensorFlow writes none that are.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import google_crc32c
 
@@ -17,6 +17,9 @@ _BLOCK = 262_144
 _RESTART = 16
 """Entries after which a key is written whole again."""
 _MAGIC = 0xDB4775248B80FB57
+_MASK = 0xA282EAD8
+_FOOTER = 48
+"""Bytes at the end: where the blocks lie that tell where the others lie, and the magic number."""
 
 
 def table_bytes(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -41,6 +44,49 @@ def table_bytes(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
     return bytes(table + footer.ljust(40, b"\0") + struct.pack("<Q", _MAGIC))
 
 
+def read_table(table: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the entries of a table that ``table_bytes`` wrote, in order.
+
+    Raises ValueError where it is damaged.
+    """
+    if len(table) < _FOOTER or table[-8:] != struct.pack("<Q", _MAGIC):
+        raise ValueError("it does not end as a table does")
+    numbers, at = [], len(table) - _FOOTER
+    for _ in range(4):
+        number, at = read_varint(table, at)
+        numbers.append(number)
+    for _, handle in _read_block(table, *numbers[2:]):
+        offset, at = read_varint(handle, 0)
+        yield from _read_block(table, offset, read_varint(handle, at)[0])
+
+
+def _read_block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
+    block, trailer = table[offset : offset + size], table[offset + size : offset + size + 5]
+    if trailer != b"\0" + struct.pack("<I", masked(google_crc32c.value(block + b"\0"))):
+        raise ValueError("its bytes are not those that were written")
+    (restarts,) = struct.unpack("<I", block[-4:])
+    end, at, key = len(block) - 4 - 4 * restarts, 0, b""
+    while at < end:
+        shared, at = read_varint(block, at)
+        rest, at = read_varint(block, at)
+        length, at = read_varint(block, at)
+        key = key[:shared] + block[at : at + rest]
+        yield key, block[at + rest : at + rest + length]
+        at += rest + length
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """Read what ``varint`` wrote; return the number and where what follows begins."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+
+
 def varint(value: int) -> bytes:
     """Write a whole number in groups of seven bits, as protobuf and LevelDB do."""
     low = []
@@ -52,7 +98,13 @@ def varint(value: int) -> bytes:
 
 def masked(crc: int) -> int:
     """Mask a checksum that is stored beside what it is of (tensorflow/core/lib/hash/crc32c.h)."""
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+    return (((crc >> 15) | (crc << 17)) + _MASK) & 0xFFFFFFFF
+
+
+def unmasked(crc: int) -> int:
+    """Return the checksum that ``masked`` made this of."""
+    rotated = (crc - _MASK) & 0xFFFFFFFF
+    return ((rotated >> 17) | (rotated << 15)) & 0xFFFFFFFF
 
 
 class _Block:

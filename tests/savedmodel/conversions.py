@@ -29,19 +29,24 @@ class Converted:
 
 
 def convert_all(
-    files: Sequence[Path], folder: Path, streamed: Sequence[bool] = (True, False), *, report: Report
+    files: Sequence[Path],
+    folder: Path,
+    streamed: Sequence[bool] = (True, False),
+    piece: int | None = None,
+    *,
+    report: Report,
 ) -> dict[tuple[str, bool], Converted]:
-    """Convert ``files`` into sub folders of ``folder``."""
+    """Convert ``files`` into sub folders of ``folder``, large matrices in pieces of ``piece`` bytes."""
     return {
         (file.stem, way): _converted(
-            file, folder / f"{file.stem}-{'stream' if way else 'whole'}", way, report
+            file, folder / f"{file.stem}-{'stream' if way else 'whole'}", way, piece, report
         )
         for file in files
         for way in streamed
     }
 
 
-def _converted(file: Path, work: Path, streamed: bool, report: Report) -> Converted:
+def _converted(file: Path, work: Path, streamed: bool, piece: int | None, report: Report) -> Converted:
     from packager.h5 import admit
 
     work.mkdir(parents=True)
@@ -55,7 +60,7 @@ def _converted(file: Path, work: Path, streamed: bool, report: Report) -> Conver
             declaration=Declaration(),
             work=work,
         )
-        with _sizes(1 if streamed else 2**40):
+        with _sizes(1 if streamed else 2**40, piece):
             result = convert_inspected(request, report=report)
     except PackagerError as error:
         return Converted(folder=work, error=error)
@@ -64,20 +69,25 @@ def _converted(file: Path, work: Path, streamed: bool, report: Report) -> Conver
 
 
 @contextmanager
-def _sizes(size: int) -> Iterator[None]:
+def _sizes(size: int, piece: int | None) -> Iterator[None]:
     """Let weights of ``size`` bytes stay in the file, and SavedModels of as many be asked in steps."""
     import packager.loading.deferred as deferred
-    from packager import stored
+    from packager import pieces, stored
     from packager.savedmodel import parity
 
-    places: list[tuple[Any, str]] = [(deferred, "LARGE"), (stored, "LARGE"), (parity, "LOADED_WHOLE")]
-    before = [getattr(module, name) for module, name in places]
+    places: list[tuple[Any, str, int]] = [
+        (deferred, "LARGE", size),
+        (stored, "LARGE", size),
+        (parity, "LOADED_WHOLE", size),
+        (pieces, "PIECE", piece or pieces.PIECE),
+    ]
+    before = [getattr(module, name) for module, name, _ in places]
     try:
-        for module, name in places:
-            setattr(module, name, size)
+        for module, name, value in places:
+            setattr(module, name, value)
         yield
     finally:
-        for (module, name), value in zip(places, before, strict=True):
+        for (module, name, _), value in zip(places, before, strict=True):
             setattr(module, name, value)
 
 

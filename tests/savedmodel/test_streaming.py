@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conversions import Converted, convert_all
 
@@ -21,11 +23,17 @@ CUT_OFF = {"normalized": {"count", "mean", "variance"}}
 """Variables that are constants in the graph, by model, or that the answers do not depend on."""
 
 
+@dataclass(frozen=True)
+class Files:
+    """A library's models, and what the process that converts them needs."""
+
+    paths: list[Path]
+    environment: Mapping[str, str]
+
+
 @pytest.fixture(scope="module", params=["keras", "tf_keras"])
-def zoo(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Mapping[tuple[str, bool], Converted]:
-    files, folder = tmp_path_factory.mktemp("zoo"), tmp_path_factory.mktemp("converted")
+def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Files:
+    folder = tmp_path_factory.mktemp("zoo")
     environment = {
         "KERAS_BACKEND": "tensorflow",
         "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
@@ -33,12 +41,18 @@ def zoo(
         "TF_USE_LEGACY_KERAS": "1" if request.param == "tf_keras" else "0",
     }
     subprocess.run(
-        [sys.executable, HERE / "make_zoo.py", request.param, files],
+        [sys.executable, HERE / "make_zoo.py", request.param, folder],
         env={**os.environ, **environment},
         check=True,
         capture_output=True,
     )
-    return run_isolated(convert_all, sorted(files.glob("*.h5")), folder, environment=environment)
+    return Files(paths=sorted(folder.glob("*.h5")), environment=environment)
+
+
+@pytest.fixture(scope="module")
+def zoo(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, bool], Converted]:
+    folder = tmp_path_factory.mktemp("converted")
+    return run_isolated(convert_all, files.paths, folder, environment=files.environment)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -71,3 +85,23 @@ def test_answers_are_equal_and_nothing_was_held(zoo: Mapping[tuple[str, bool], C
         assert made.result is not None
         assert made.result.parity <= 1e-6, name
         assert not streamed or not made.result.fallbacks, f"{name}: {made.result.fallbacks}"
+
+
+def test_matrices_in_pieces_give_the_answers_of_whole_ones(
+    files: Files, zoo: Mapping[tuple[str, bool], Converted], tmp_path: Path
+) -> None:
+    chosen = [path for path in files.paths if path.stem in {"attentive", "looked_up", "mixed", "shared"}]
+    made = run_isolated(convert_all, chosen, tmp_path, (True,), 64, environment=files.environment)
+    assert len(made) >= 3
+    for (name, _), in_pieces in made.items():
+        assert in_pieces.result is not None, f"{name}: {in_pieces.error}"
+        assert not in_pieces.result.fallbacks, f"{name}: {in_pieces.result.fallbacks}"
+        assert in_pieces.result.parity <= 1e-6, name
+        answers, whole = (
+            np.load(folder / "assets.extra/packager/samples.npz")
+            for folder in (in_pieces.folder, zoo[name, False].folder)
+        )
+        assert answers.files == whole.files
+        for key in whole.files:
+            if whole[key].dtype.kind == "f":
+                np.testing.assert_allclose(answers[key], whole[key], rtol=1e-4, atol=1e-5, err_msg=name)

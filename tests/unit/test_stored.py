@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
 import h5py
 import numpy as np
 import pytest
@@ -110,3 +112,32 @@ def test_what_holds_no_real_numbers_is_an_error(tmp_path: Path, make: Any, says:
         make(file)
         with pytest.raises(ModelLoadError, match=f"'/d' is .*{says}"):
             array_of(file["d"])
+
+
+@pytest.mark.parametrize("name", sorted(LAYOUTS.keys() - {"scalar", "empty"}))
+def test_pieces_and_rows_are_those_of_the_dataset(make: Callable[..., StoredArray], name: str) -> None:
+    stored = make(name)
+    expected = stored.read()
+    pieces = {begin: piece.copy() for begin, piece in stored.pieces(1 << 20)}
+    assert list(pieces) == list(np.cumsum([0, *map(len, pieces.values())]))[:-1]
+    assert np.concatenate(list(pieces.values())).tobytes() == expected.tobytes()
+    if stored.extent is not None:
+        assert all(piece.nbytes <= 1 << 20 for piece in pieces.values())
+        assert len(pieces) > 1
+    numbers = np.array([0, 7, 8, stored.shape[0] - 1])
+    assert stored.rows(numbers, 1 << 20).tobytes() == expected[numbers].tobytes()
+
+
+def test_other_bytes_than_the_checksum_is_of_are_told(make: Callable[..., StoredArray]) -> None:
+    right = google_crc32c.value(VALUES.tobytes())
+    stored = replace(make("contiguous"), checksum=right)
+    readings: list[Callable[[StoredArray], Any]] = [
+        lambda array: array.read(),
+        lambda array: [bytes(block) for block in array.blocks()],
+        lambda array: [begin for begin, _ in array.pieces(1 << 20)],
+        lambda array: array.rows(np.array([3]), 1 << 20),
+    ]
+    for read in readings:
+        read(stored)
+        with pytest.raises(ModelFileError, match="its bytes are not those that were written"):
+            read(replace(stored, checksum=right ^ 1))

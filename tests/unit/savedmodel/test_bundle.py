@@ -8,8 +8,9 @@ from pathlib import Path
 import google_crc32c
 import pytest
 
+from packager.savedmodel import table
 from packager.savedmodel.bundle import BundleWriter
-from packager.savedmodel.table import masked, table_bytes, varint
+from packager.savedmodel.table import masked, table_bytes, unmasked, varint
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
@@ -64,6 +65,25 @@ def test_a_table_gives_back_what_was_put_in() -> None:
 
 def test_an_empty_table_is_one() -> None:
     assert read_table(table_bytes([])) == []
+    assert list(table.read_table(table_bytes([]))) == []
+
+
+def test_a_table_is_read_back_unless_it_is_damaged() -> None:
+    entries = [(b"%07d" % i, b"v" * (i % 300)) for i in range(5000)]
+    written = table_bytes(entries)
+    assert list(table.read_table(written)) == entries
+    for at in (10, len(written) // 2, len(written) - 60, len(written) - 3):
+        damaged = bytearray(written)
+        damaged[at] ^= 1
+        with pytest.raises(ValueError, match=r"its bytes are not those|does not end as a table"):
+            list(table.read_table(bytes(damaged)))
+    with pytest.raises(ValueError, match="does not end as a table"):
+        list(table.read_table(b""))
+
+
+@pytest.mark.parametrize("crc", [0, 1, 0x12345678, 2**32 - 1])
+def test_masks_are_taken_off(crc: int) -> None:
+    assert unmasked(masked(crc)) == crc
 
 
 @pytest.mark.parametrize("value", [0, 1, 127, 128, 300, 2**31, 2**63 - 1])
