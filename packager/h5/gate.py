@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
-from packager.errors import ModelLoadError, UnsafeFileError, WeightsOnlyError
+from packager.errors import UnsafeFileError, WeightsOnlyError
 from packager.h5.lambdas import lambda_hint
 from packager.values import FileKind, Inspection
 
@@ -17,8 +17,7 @@ _WHAT = {
 
 
 def require_loadable(inspection: Inspection, *, architecture: bool = False) -> None:
-    """Raise UnsafeFileError for any finding that is an error, WeightsOnlyError where there is no model,
-    ModelLoadError for an archive of another Keras than 3.
+    """Raise UnsafeFileError for any finding that is an error, WeightsOnlyError where there is no model.
 
     With ``architecture`` one is supplied for the weights, and none is missed.
     """
@@ -29,11 +28,6 @@ def require_loadable(inspection: Inspection, *, architecture: bool = False) -> N
             f"refused {path!r}: {errors[0].message}{more}",
             hint=lambda_hint(errors) or f"packager inspect {shlex.quote(path)} shows all findings",
             details="\n".join(f"{e.rule} {e.path}: {e.message}" for e in errors),
-        )
-    if inspection.kind is FileKind.ARCHIVE and inspection.keras_generation != 3:
-        raise ModelLoadError(
-            f"{path!r} is an archive of Keras {inspection.keras_version}: only those of Keras 3 are read",
-            hint="save it as HDF5 with the Keras that made it: model.save('model.h5')",
         )
     if not inspection.kind.has_architecture and not architecture:
         raise WeightsOnlyError(

@@ -15,6 +15,8 @@ _TOP_LEVEL = "top_level_model_weights"
 _KERAS3_FOLDERS = frozenset({"layers", "_layer_checkpoint_dependencies"})
 _NO_WEIGHTS = frozenset({"optimizer", "optimizer_weights", "seed_generator"})
 """Groups with state of training, and with the random state that Keras 3 keeps in a variable."""
+_METRICS = "metrics"
+"""The group, at the top, of what a model of tf_keras counted when it was trained."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,8 @@ def summarize_keras3(contents: Contents) -> tuple[LayerSummary, ...]:
         path: [] for path in contents.groups if path.split("/")[-2] in _KERAS3_FOLDERS
     }
     for path, dataset in contents.datasets.items():
-        if not _NO_WEIGHTS & set(path.split("/")):
+        parts = path.split("/")
+        if not _NO_WEIGHTS & set(parts) and parts[1] != _METRICS:
             by_group.setdefault(_keras3_layer(path), []).append(dataset)
     return tuple(
         LayerSummary(name=_keras3_name(contents, group), class_name="", weights=tuple(datasets))

@@ -11,7 +11,7 @@ from typing import Any
 import h5py
 import tensorflow as tf
 import tf_keras
-from tf_keras.src.saving import saving_lib, serialization_lib
+from tf_keras.src.saving import serialization_lib
 from tf_keras.src.saving.legacy import hdf5_format, model_config
 from tf_keras.src.saving.legacy.saved_model import json_utils
 
@@ -22,6 +22,7 @@ from packager.loading.deferred import DeferredVariable, deferred_variables, hold
 from packager.loading.failures import loader_failures
 from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.keras1 import Shapes, upgrade
+from packager.loading.keras2_places import places_of
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
 from packager.loading.olderkeras2 import with_defaults_of_old
@@ -100,6 +101,11 @@ def build(config: Mapping[str, Any], objects: Mapping[str, Any]) -> tf_keras.Mod
         return model_config.model_from_config(json_utils.decode(json.dumps(config)))
 
 
+def rebuild(config: Mapping[str, Any], objects: Mapping[str, Any]) -> tf_keras.Model:
+    """Build the architecture of a ``.keras`` archive, as that of an HDF5 file: it is no other."""
+    return build(config, objects)
+
+
 def loaded(
     model: tf_keras.Model,
     bindings: tuple[Binding, ...],
@@ -168,19 +174,7 @@ def convert_weights(layer: Any, arrays: Sequence[Any], *, version: str | None) -
 
 def places(model: tf_keras.Model) -> list[Place]:
     """Return the groups into which ``save_weights`` would put the model's variables."""
-    recorder = _Recorder()
-    saving_lib._save_state(model, recorder, None, inner_path="", visited_trackables=set())
-    return [Place(path=path, name=None, variables=entries) for path, entries in recorder.groups.items()]
-
-
-class _Recorder(saving_lib.H5IOStore):  # type: ignore[misc]
-    """Takes the place of a weights file, and remembers what would go where."""
-
-    def __init__(self) -> None:
-        self.groups: dict[str, dict[str, Any]] = {}
-
-    def make(self, path: str) -> dict[str, Any]:
-        return self.groups.setdefault(path, {})
+    return list(places_of(model))
 
 
 def _caller(model: tf_keras.Model) -> Callable[[Sequence[Any]], Sequence[Any]]:

@@ -42,7 +42,7 @@ def load_model(
     config, functions = with_functions(config, supplied)
     kept: Mapping[str, Path] = {}
     if inspection.kind is FileKind.ARCHIVE:
-        inspection, kept = unpacked(inspection)
+        inspection, kept = unpacked(inspection, config or {})
     config = with_vocabularies(config, dict(supplied.vocabularies), kept)
     objects = {**objects, **functions}
     if config is not None:
@@ -75,14 +75,13 @@ def _load_archive(
     inspection: Inspection, config: Config | None, supplied: Supplied, objects: Mapping[str, Any]
 ) -> LoadedModel:
     """Rebuild what was unpacked: its weights go where Keras 3 would have kept them."""
-    from packager.loading import keras3
-
-    with loader_failures(keras3.name()):
+    library = _library(inspection.keras_generation or 3)
+    with loader_failures(library.name()):
         valid_config, published = with_valid_names(config or {})
-        target = Target.of(keras3.rebuild(valid_config, objects), keras3)
+        target = Target.of(library.rebuild(valid_config, objects), library)
     weights = dataclasses.replace(inspection, kind=FileKind.KERAS3_WEIGHTS)
     bindings, warnings = set_weights(weights, target, _mapping(supplied))
-    return keras3.loaded(target.model, bindings, warnings, published)
+    return library.loaded(target.model, bindings, warnings, published)  # type: ignore[no-any-return]
 
 
 def propose_mapping(inspection: Inspection, config: Config | None, supplied: Supplied) -> str:

@@ -42,7 +42,7 @@ def built_layers(places: Sequence[Place], names: dict[int, str]) -> list[Layer]:
     return [
         Layer(
             name=_full_name(group, layer_names),
-            place=f"/{group}",
+            place=_place(group),
             tensors=tuple(found),
             class_name=_class_word(group),
         )
@@ -60,8 +60,13 @@ def stored_layers(summaries: Sequence[LayerSummary]) -> list[Layer]:
                 Tensor(name=w.path, shape=w.shape, place=w.path.strip("/").removeprefix(group).lstrip("/"))
                 for w in summary.weights
             )
-            layers.append(Layer(name=summary.name, place=f"/{group}", tensors=tensors))
+            layers.append(Layer(name=summary.name, place=_place(group), tensors=tensors))
     return layers
+
+
+def _place(group: str) -> str:
+    """Return where a layer lies; tf.keras up to 2.12 came upon the same layers in another folder."""
+    return "/" + group.replace(_FOLDERS[1], _FOLDERS[0])
 
 
 def layer_group(dataset: str) -> str:

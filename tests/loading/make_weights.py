@@ -30,6 +30,8 @@ def save(name, model, *, weights=True):
     given = RANDOM.uniform(0, 1, (4, *model.inputs[0].shape[1:])).astype("float32")
     path = folder / f"{name}{SUFFIX if weights else '.h5'}"
     model.save_weights(path) if weights else model.save(path)
+    if library == "tf_keras" and weights:
+        model.save_weights(folder / f"{name}.weights.h5")
     (folder / f"{name}.json").write_text(model.to_json())
     np.savez(folder / f"{name}.npz", given=given, answer=np.asarray(model(given, training=False)))
     return path

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import pytest
 from loads import HERE, KERAS2, in_child
 from recorded import Comparison, compare_all
@@ -70,7 +72,10 @@ def compared(folder: Path) -> Compared:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(("library", "suffix"), [("keras", ".h5"), ("keras", ".keras"), ("tf_keras", ".h5")])
+@pytest.mark.parametrize(
+    ("library", "suffix"),
+    [("keras", ".h5"), ("keras", ".keras"), ("tf_keras", ".h5"), ("tf_keras", ".keras")],
+)
 def test_it_answers_as_when_it_was_saved(compared: Compared, library: str, suffix: str, name: str) -> None:
     found = compared(library, suffix)[name]
     assert found.error is None, f"{found.error}: {found.error.details}"
@@ -94,8 +99,32 @@ def test_a_lost_vocabulary_is_asked_for(folder: Path, tmp_path: Path) -> None:
     assert "has 3 entries, and the layer had 7" in short.message
 
 
-def test_an_archive_keeps_the_vocabulary(folder: Path) -> None:
-    (found,) = in_child(compare_all, [folder / "keras" / "words_lost.keras"], Supplied())
+@pytest.mark.parametrize("library", ["keras", "tf_keras"])
+def test_an_archive_keeps_the_vocabulary(folder: Path, library: str) -> None:
+    environment = KERAS2 if library == "tf_keras" else {}
+    (found,) = in_child(
+        compare_all, [folder / library / "words_lost.keras"], Supplied(), environment=environment
+    )
+    assert found.error is None, f"{found.error}: {found.error.details}"
+    assert found.difference < 1e-6
+
+
+def test_an_archive_of_an_older_tf_keras(folder: Path, tmp_path: Path) -> None:
+    """Its modules are below ``keras``, its layers in a folder of another name, and metrics in a third."""
+    path = tmp_path / "nested.keras"
+    shutil.copy(folder / "tf_keras" / "nested.npz", tmp_path)
+    with zipfile.ZipFile(folder / "tf_keras" / "nested.keras") as new, zipfile.ZipFile(path, "w") as old:
+        config = new.read("config.json").decode()
+        assert "tf_keras.src.engine" in config
+        old.writestr("config.json", config.replace("tf_keras.src.", "keras."))
+        old.writestr("metadata.json", '{"keras_version": "2.12.0"}')
+        new.extract("model.weights.h5", tmp_path)
+        with h5py.File(tmp_path / "model.weights.h5", "r+") as weights:
+            weights.move("layers", "_layer_checkpoint_dependencies")
+            weights["metrics/mean/vars/0"] = 1.0
+        old.write(tmp_path / "model.weights.h5", "model.weights.h5")
+    (found,) = in_child(compare_all, [path], Supplied(), environment=KERAS2)
+    assert found.error is None, f"{found.error}: {found.error.details}"
     assert found.difference < 1e-6
 
 

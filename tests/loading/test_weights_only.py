@@ -146,6 +146,30 @@ def test_weights_of_keras2(keras2_files: Path) -> None:
     assert "packager map" in renamed_error.hint
 
 
+def test_weights_of_either_keras_in_an_architecture_of_tf_keras(
+    keras2_files: Path, keras3_files: Path, tmp_path: Path
+) -> None:
+    layers = "Sequential([k.Input((6,)), k.layers.Dense(8, 'relu'), k.layers.BatchNormalization(), "
+    code = f"import tf_keras as k\n\n\ndef make():\n    return k.{layers}k.layers.Dense(3, 'softmax')])\n"
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
+    cases = [
+        *(
+            (f"{name}.weights.h5", str(keras2_files / f"{name}.json"))
+            for name in ("stack", "twins", "recurrent")
+        ),
+        ("stack.weights.h5", f"{tmp_path / 'mine.py'}:make"),
+    ]
+    for folder in (keras2_files, keras3_files):
+        loads = [Load(folder / file, supplied(how), answer_of(folder / file)[0]) for file, how in cases]
+        for (file, _), outcome in zip(cases, load_in_child(loads, keras2=False), strict=True):
+            assert_answers(outcome, folder / file, matched={"name", "order"} & matched(outcome))
+            assert outcome.loader.startswith("tf_keras ")
+
+
+def matched(outcome: Outcome) -> set[str]:
+    return {binding.matched for binding in outcome.bindings}
+
+
 def test_full_models_need_their_custom_code_and_their_backend_undone(
     keras2_files: Path, keras3_files: Path
 ) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from packager.archive import unpack
-from packager.errors import ModelFileError, ModelLoadError, UnsafeFileError
+from packager.errors import ModelFileError, UnsafeFileError
 from packager.h5 import admit, inspect_file
 from packager.values import NOTHING_SUPPLIED, FileKind, Supplied
 
@@ -126,10 +126,12 @@ def test_the_weights_are_held_to_the_rules_of_every_file(path: Path) -> None:
     ]
 
 
-def test_an_archive_of_keras_2_is_named(path: Path) -> None:
-    write(path, members(metadata=b'{"keras_version": "2.15.0"}'))
-    with pytest.raises(ModelLoadError, match=r"an archive of Keras 2\.15\.0"):
-        admit(path, NOTHING_SUPPLIED)
+def test_an_archive_of_keras_2_is_let_through_without_what_training_counted(path: Path) -> None:
+    counted = weights(lambda file: file.__setitem__("metrics/mean/vars/0", 1.0))
+    write(path, members(metadata=b'{"keras_version": "2.15.0"}', weights=counted))
+    inspection, _ = admit(path, NOTHING_SUPPLIED)
+    assert inspection.keras_generation == 2
+    assert not [w.path for layer in inspection.layers for w in layer.weights if "metrics" in w.path]
 
 
 def test_vocabularies_are_unpacked_under_names_of_ours(path: Path, tmp_path: Path) -> None:
