@@ -33,11 +33,14 @@ class Stop:
             raise StoppedError
 
 
-def side_by_side(tasks: Sequence[Callable[[Stop], T]], *, workers: int = CORES) -> list[T]:
+def side_by_side(
+    tasks: Sequence[Callable[[Stop], T]], *, workers: int = CORES, patient: bool = False
+) -> list[T]:
     """Run ``tasks`` in at most so many threads; return what they return, in their order.
 
     Raises what the first one to fail has raised. Then, and at Ctrl-C, none is begun any more, and those that
-    run are told to stop, but not waited for: one may be waiting for somebody who never answers.
+    run are told to stop, but not waited for: one may be waiting for somebody who never answers. They are if
+    ``patient``, so that they can clean up.
     """
     stop = Stop()
     waiting = queue.SimpleQueue[tuple[int, Callable[[Stop], T]]]()
@@ -57,10 +60,11 @@ def side_by_side(tasks: Sequence[Callable[[Stop], T]], *, workers: int = CORES) 
                 ended.put(error)
                 stop.set()
 
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(tasks)))]
     results: dict[int, T] = {}
     try:
-        for _ in range(min(workers, len(tasks))):
-            threading.Thread(target=work, daemon=True).start()
+        for thread in threads:
+            thread.start()
         while len(results) < len(tasks):
             outcome = ended.get()
             if isinstance(outcome, BaseException):
@@ -68,4 +72,6 @@ def side_by_side(tasks: Sequence[Callable[[Stop], T]], *, workers: int = CORES) 
             results[outcome[0]] = outcome[1]
     finally:
         stop.set()
+        for thread in threads if patient else ():
+            thread.join()
     return [results[number] for number in range(len(tasks))]

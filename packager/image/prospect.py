@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from packager.errors import BaseUnavailableError, EngineUnavailableError, RegistryError
 from packager.image.bases import EMBEDDED_HINT, choose_base
 from packager.image.embedded import HOST, host_platform
-from packager.image.embedded.parts import runtime_parts, tensorflow_version
+from packager.image.embedded.parts import lower_parts, tensorflow_version, upper_parts
 from packager.image.registry import Repository
 from packager.progress import silent
 from packager.values import ImageReference
@@ -56,5 +56,6 @@ class _Prospects:
     def embedded(self, origin: str) -> str:
         """See that all its parts are here."""
         if origin == HOST:
-            runtime_parts()
+            lower_parts()
+            upper_parts()
         return f"packager's own runtime (embedded) of TensorFlow {tensorflow_version()} for {host_platform()}"

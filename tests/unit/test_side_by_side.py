@@ -58,6 +58,26 @@ def test_an_interruption_waits_for_nobody() -> None:
         side_by_side([lambda _: never.wait(60)])
 
 
+def test_a_patient_caller_lets_the_others_clean_up() -> None:
+    cleaned = []
+
+    def cleans_up(stop: Stop) -> None:
+        try:
+            while True:
+                stop.check()
+                time.sleep(0.001)
+        finally:
+            time.sleep(0.05)
+            cleaned.append(True)
+
+    def fails(_: Stop) -> None:
+        raise ValueError("full")
+
+    with pytest.raises(ValueError, match="full"):
+        side_by_side([cleans_up, fails], workers=2, patient=True)
+    assert cleaned == [True]
+
+
 def test_progress_of_several_threads_is_added_up() -> None:
     events: list[Event] = []
     progress = Progress(in_turn(events.append), "reading", total=95)

@@ -6,6 +6,7 @@ What is downloaded is what apt trusts here; it is unpacked and not installed, so
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ _DROPPED = re.compile(
     r"usr/lib/python3|(?:usr/)?bin/(?!bash$|dash$)|lib/systemd|usr/share/doc/[^/]+/(?!copyright$)|.*/gconv/"
 )
 _VERSION = re.compile(r"^'[^']+' (?P<file>(?P<name>[^_]+)_(?P<version>[^_]+)_[^_]+\.deb) ", re.MULTILINE)
+_CANDIDATE = re.compile(r"^(?P<name>\S+):\n  Installed: .*\n  Candidate: (?!\(none\))", re.MULTILINE)
 _HINT = "make it of this machine's own files: --base embedded"
 
 
@@ -70,7 +72,7 @@ class Unpacked:
 
 def unpacked(cache: Cache, report: Report) -> Unpacked:
     """Return the packages that apt offers here, downloaded and unpacked once; raise BaseUnavailableError."""
-    names = [_offered(alternatives) for alternatives in (*_SYSTEM, *_PYTHON)]
+    names = _offered()
     listing = _run("apt-get", "download", "--print-uris", *names)
     offered = tuple(sorted((m["name"], m["version"].replace("%3a", ":")) for m in _VERSION.finditer(listing)))
     folder = cache.folder / "debian" / hashlib.sha256(listing.encode()).hexdigest()[:16]
@@ -93,18 +95,25 @@ def _unpack(names: Sequence[str], folder: Path, beside: Path) -> None:
         root.rename(folder)
 
 
-def _offered(alternatives: Sequence[str]) -> str:
-    for name in alternatives:
-        if _run("apt-cache", "policy", name).find("Candidate: ") >= 0:
-            return name
-    hint = _HINT if alternatives in _PYTHON else "apt-get update, as root"
-    raise BaseUnavailableError(f"apt offers no package {' or '.join(alternatives)} here", hint=hint)
+def _offered() -> list[str]:
+    """Return the names that the packages have here; apt takes long to begin, so it is asked once."""
+    wanted = (*_SYSTEM, *_PYTHON)
+    listing = _run("apt-cache", "policy", *(name for alternatives in wanted for name in alternatives))
+    known = {found["name"] for found in _CANDIDATE.finditer(listing)}
+    names = []
+    for alternatives in wanted:
+        if not (offered := [name for name in alternatives if name in known]):
+            hint = _HINT if alternatives in _PYTHON else "apt-get update, as root"
+            raise BaseUnavailableError(f"apt offers no package {' or '.join(alternatives)} here", hint=hint)
+        names.append(offered[0])
+    return names
 
 
 def _run(*command: str, cwd: Path | None = None) -> str:
     if shutil.which(command[0]) is None:
         raise BaseUnavailableError(f"there is no {command[0]} here to get Debian packages with", hint=_HINT)
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BaseUnavailableError(
             f"{' '.join(command[:2])} failed", hint="apt-get update, as root", details=done.stderr[-1000:]

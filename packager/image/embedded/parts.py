@@ -52,24 +52,26 @@ class Part:
     entries: tuple[Entry, ...]
 
 
-def runtime_parts(server: Path | None = None, debian: Unpacked | None = None) -> tuple[Part, ...]:
-    """Return the parts of a runtime around the package ``packager`` in the folder ``server``.
+def lower_parts(debian: Unpacked | None = None) -> tuple[Part, ...]:
+    """Return what a runtime stands on: system and Python, this machine's unless they are ``debian``'s.
 
-    The installed one is the default; system and Python are this machine's unless they are ``debian``'s.
     Raises BaseUnavailableError where a part is not here.
     """
     if debian is not None:
         system, python = list(debian.system()), _python(debian.interpreter, debian.standard_library)
-        return _parts([*system, *_skeleton()], python, server)
+        return _part("system", [*system, *_skeleton()]), _part("python", python)
     shells, python = list(_shells()), _python()
     binaries = [entry.source for entry in (*shells, *python, *_above_python()) if _is_binary(entry)]
-    return _parts([*shells, *_skeleton(), *shared_objects(filter(None, binaries))], python, server)
+    system = [*shells, *_skeleton(), *shared_objects(filter(None, binaries))]
+    return _part("system", system), _part("python", python)
 
 
-def _parts(system: list[Entry], python: list[Entry], server: Path | None) -> tuple[Part, ...]:
+def upper_parts(server: Path | None = None) -> tuple[Part, ...]:
+    """Return what stands upon them, around the package ``packager`` in the folder ``server``.
+
+    The installed one is the default. Raises BaseUnavailableError where a part is not here.
+    """
     return (
-        _part("system", system),
-        _part("python", python),
         _part("tensorflow", list(_tensorflow())),
         _part("distributions", list(_distributions())),
         _part("server", list(_server(server or Path(__file__).parents[3]))),

@@ -14,12 +14,13 @@ from packager.errors import BaseUnavailableError
 from packager.image.archive import docker_archive
 from packager.image.blobs import BlobStore
 from packager.image.cache import Cache
-from packager.image.embedded.debian import unpacked
+from packager.image.embedded.debian import Unpacked, unpacked
 from packager.image.embedded.layers import part_layer
-from packager.image.embedded.parts import packages, runtime_parts, tensorflow_version
-from packager.image.image import Image, document, source_date, timestamp
+from packager.image.embedded.parts import Part, lower_parts, packages, tensorflow_version, upper_parts
+from packager.image.image import Image, Layer, document, source_date, timestamp
 from packager.image.settings import MODEL_BASE_PATH, PORTS
-from packager.progress import Report, detail, say, silent
+from packager.progress import Report, detail, in_turn, say, silent
+from packager.sidebyside import Stop, side_by_side
 from packager.values import ImageReference
 
 if TYPE_CHECKING:
@@ -90,11 +91,10 @@ def embedded_runtime(
     cache = cache or Cache.default()
     version = tensorflow_version()
     with cache.locked(report):
-        debian = unpacked(cache, report) if origin == DEBIAN else None
-        parts = runtime_parts(server, debian)
-        layers = tuple(part_layer(part, cache, report) for part in parts)
+        made, debian = _made(origin, cache, server, in_turn(report))
+    layers = tuple(layer for _, layer in made)
     digest = hashlib.sha256(document([layer.blob.digest for layer in layers])).hexdigest()
-    sizes = tuple((part.name, layer.blob.size) for part, layer in zip(parts, layers, strict=True))
+    sizes = tuple((name, layer.blob.size) for name, layer in made)
     detail(report, "runtime: " + ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in sizes))
     created = timestamp(source_date())
     config = {
@@ -112,6 +112,28 @@ def embedded_runtime(
         sizes=sizes,
         blobs=cache.blobs,
     )
+
+
+def _made(
+    origin: str, cache: Cache, server: Path | None, report: Report
+) -> tuple[list[tuple[str, Layer]], Unpacked | None]:
+    """Return the layers by their names, lowest first, and the packages that they are made of, if any.
+
+    While apt downloads and Python's modules are compiled, TensorFlow's libraries are stripped.
+    """
+
+    def layers_of(parts: tuple[Part, ...]) -> list[tuple[str, Layer]]:
+        return [(part.name, part_layer(part, cache, report)) for part in parts]
+
+    def lower(_: Stop) -> tuple[list[tuple[str, Layer]], Unpacked | None]:
+        debian = unpacked(cache, report) if origin == DEBIAN else None
+        return layers_of(lower_parts(debian)), debian
+
+    def upper(_: Stop) -> tuple[list[tuple[str, Layer]], None]:
+        return layers_of(upper_parts(server)), None
+
+    (below, debian), (above, _) = side_by_side([lower, upper], patient=True)
+    return [*below, *above], debian
 
 
 def _settings(version: str, digest: str, told: tuple[str, ...]) -> dict[str, object]:
