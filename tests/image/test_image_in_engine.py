@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import posixpath
 import tarfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,10 +29,13 @@ from packager.errors import (
 from packager.image import build_image, read_layout, rebuild_on_paper, verify_image
 from packager.image.archive import docker_archive
 from packager.image.blobs import BlobStore
+from packager.image.configuration import checked_content
+from packager.image.context import WEIGHTS
+from packager.image.description import model_layers
 from packager.image.image import Image
 from packager.image.settings import ENTRYPOINT, PORTS, USER
 from packager.progress import silent
-from packager.values import BuiltImage, ImageReference, ServableVersion
+from packager.values import SERVER_DEFAULTS, BuiltImage, ImageReference, ServableVersion
 
 pytestmark = pytest.mark.engine
 
@@ -232,7 +237,10 @@ def test_an_engine_that_loads_no_part_of_an_image_builds_the_same_content(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As ``docker build -f Dockerfile.serving`` would by hand."""
+    """As ``docker build -f Dockerfile.serving`` would by hand, where weights are no layers of their own."""
+    weights = servables[0].path / "variables" / "variables.data-00000-of-00001"
+    weights.parent.mkdir()
+    weights.write_bytes(os.urandom(2 << 20))
 
     def refuse(*_: object, **__: object) -> None:
         raise EngineError("no such layer")
@@ -248,26 +256,55 @@ def test_an_engine_that_loads_no_part_of_an_image_builds_the_same_content(
     assert {key: one["config"].get(key) for key in kept} == {key: other["config"].get(key) for key in kept}
     assert not one["config"].get("Cmd")
     assert not other["config"].get("Cmd")
-    assert files_of(tmp_path / "loaded") == files_of(tmp_path / "hand")
+    assert len(one["rootfs"]["diff_ids"]) == len(other["rootfs"]["diff_ids"]) + 1, "the layer of the weights"
+    served = files_of(tmp_path / "loaded")
+    assert served == files_of(tmp_path / "hand")
+    assert served["models/digits/1/variables/variables.data-00000-of-00001"][-1] == weights.read_bytes()
+
+
+def test_a_commit_would_give_another_image_each_time(
+    engine: Engine, tiny_base: ImageReference, built: BuiltImage, servables: list[ServableVersion]
+) -> None:
+    """Why what cannot be loaded is built: files put into a container and committed are no image of ours."""
+    import docker
+
+    client = docker.from_env().api
+    model = model_layers(checked_content(servables, SERVER_DEFAULTS), silent)
+    (layer,) = model.layers
+    committed = []
+    for _ in range(2):
+        container = client.create_container(str(tiny_base))["Id"]
+        client.put_archive(container, "/", b"".join(model.chunks(layer.blob)))
+        committed.append(client.inspect_image(client.commit(container)["Id"]))
+        client.remove_container(container)
+    for image in committed:
+        client.remove_image(image["Id"])
+    client.close()
+    own = described(engine, built)
+    assert own.layers[-1] == layer.diff_id
+    assert all(image["RootFS"]["Layers"][-1] != layer.diff_id for image in committed), "the engine's own tar"
+    assert len({own.id, *(image["Id"] for image in committed)}) == 3, "each tells its time and container"
 
 
 def config_of(layout: Path) -> dict[str, Any]:
     return read_layout(layout).image.config
 
 
-def files_of(layout: Path) -> dict[str, tuple[int, int, str, bytes]]:
-    """Files of the model by name: mode, owner, kind and content, whatever the layers."""
+def files_of(layout: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Files of the models by name: mode, owner and content, whatever the layers; links are followed."""
     packed = read_layout(layout)
-    found = {}
+    files, links = {}, {}
     for layer in packed.image.layers:
         content = b"".join(packed.blobs.chunks(layer.blob))
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             for member in archive:
-                if member.name.startswith("models"):
+                if member.name.startswith("models/") and member.issym():
+                    links[member.name] = posixpath.join(posixpath.dirname(member.name), member.linkname)
+                elif member.name.startswith("models/"):
                     file = archive.extractfile(member)
-                    data = file.read() if file else b""
-                    found[member.name] = (member.mode & 0o777, member.uid, str(member.type), data)
-    return found
+                    files[member.name] = (member.mode & 0o777, member.uid, file.read() if file else b"")
+    followed = files | {name: files[posixpath.normpath(target)] for name, target in links.items()}
+    return {name: file for name, file in followed.items() if not name.startswith(f"models/{WEIGHTS}")}
 
 
 def test_a_base_for_another_machine_is_refused(
