@@ -19,6 +19,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
     bend: Callable[[str, dict[str, str]], dict[str, str]]
 
     def do_any(self) -> None:
+        self._kept: bytes | None = None
         if type(self).fault(self):
             return
         upstream = http.client.HTTPConnection(self.target, timeout=20)
@@ -42,6 +43,9 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         return b"".join(self.chunks())
 
     def chunks(self) -> Iterator[bytes]:
+        if self._kept is not None:
+            yield self._kept
+            return
         if self.headers.get("Transfer-Encoding") != "chunked":
             left = int(self.headers.get("Content-Length", 0))
             while left:
@@ -53,12 +57,21 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             self.rfile.readline()
         self.rfile.readline()
 
+    def keep_body(self) -> bytes:
+        """Read the body, to be handed on all the same."""
+        self._kept = self.body()
+        return self._kept
+
     def answer(self, status: int, **headers: str) -> None:
         self.body()
+        self.send(status, b"", {name.replace("_", "-"): value for name, value in headers.items()})
+
+    def send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": "0"}.items():
-            self.send_header(name.replace("_", "-"), value)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from fixtures_command import Run
 from fixtures_registry import Registry
 from image_models import make_servable, with_contract
+from referrers_account import Account
 
 from packager.values import ImageReference, ServableVersion
 
@@ -66,6 +68,27 @@ def test_an_image_is_verified_with_all_that_is_attached(
     push(reference)
     again = manifest_of(registry, reference.path, built["digest"].replace(":", "-"))["manifests"]
     assert again == listed, "the same image has the same attachments"
+
+
+def test_a_registry_that_keeps_account_of_referrers(
+    packager: Run, registry: Registry, push: Callable[..., Any], behind: Callable[..., ImageReference]
+) -> None:
+    """The proxy adds to this registry what newer ones do (distribution-spec, Listing Referrers)."""
+    account = Account()
+    reference = behind(account.take, account.bend)
+    built = push(reference)
+    described = account.referrers[built["digest"]]
+    assert {entry["artifactType"] for entry in described.values()} == {
+        "application/vnd.cyclonedx+json",
+        "application/vnd.in-toto+json",
+    }
+    with pytest.raises(requests.HTTPError, match="404"):
+        manifest_of(registry, reference.path, built["digest"].replace(":", "-"))
+    origin = packager("verify", reference, "--json")
+    assert origin.code == 0, origin.err
+    assert account.asked == [built["digest"]]
+    del described[next(d for d, entry in described.items() if "cyclonedx" in entry["artifactType"])]
+    assert "not proven: sbom" in packager("verify", reference).err
 
 
 def test_the_sbom_is_valid_and_lists_the_model(

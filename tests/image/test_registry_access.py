@@ -11,6 +11,10 @@ from fixtures_command import Run
 from fixtures_registry import Registry, running_registry
 from image_models import make_servable
 
+from packager.errors import RegistryUnreachableError
+from packager.image import push_layout, read_layout, transport
+from packager.values import AS_DOCKER_DOES, ImageReference
+
 pytestmark = pytest.mark.registry
 
 
@@ -88,6 +92,28 @@ def test_a_certificate_of_one_s_own_has_to_be_named(
         assert done.code == 0, done.err
         absent = packager("push", f"{address}/digits:1", "--from", layout, "--ca-cert", "absent.pem")
         assert absent.code == 2
+
+
+def test_a_certificate_that_docker_trusts_is_trusted(
+    packager: Run,
+    layout: str,
+    certificate: tuple[Path, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Path("/etc/docker/certs.d") == transport._CERTIFICATES
+    monkeypatch.setattr(transport, "_CERTIFICATES", tmp_path / "certs.d")
+    with running_registry(
+        tmp_path / "data", tmp_path / "tls", host=outward_address(), tls=certificate
+    ) as address:
+        names = [ImageReference.parse(f"{address}/digits:1")]
+        with pytest.raises(RegistryUnreachableError, match="no authority that is trusted here"):
+            push_layout(tmp_path / layout, names, attest=False, access=AS_DOCKER_DOES)
+        trusted = tmp_path / "certs.d" / address / "ca.crt"
+        trusted.parent.mkdir(parents=True)
+        trusted.write_bytes(certificate[1].read_bytes())
+        pushed = push_layout(tmp_path / layout, names, attest=False, access=AS_DOCKER_DOES)
+        assert pushed.digest == read_layout(tmp_path / layout).digest
 
 
 def test_one_push_to_two_registries(packager: Run, registry: Registry, layout: str, tmp_path: Path) -> None:

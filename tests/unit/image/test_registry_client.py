@@ -51,6 +51,7 @@ class TokenRegistry:
     blobs: dict[str, bytes] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     account: str | None = "ada:s3cret"
+    identity_token: str = "long-lived"
     answer: tuple[int, bytes] | None = None
 
     def reference(self, name: str) -> ImageReference:
@@ -106,6 +107,19 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             kind, name = url.path.removeprefix("/v2/team/base/").split("/")
             content = (self.registry.manifests if kind == "manifests" else self.registry.blobs).get(name)
             self._send(404 if content is None else 200, content or b"{}")
+
+    def do_POST(self) -> None:
+        """Give a token for a refresh token (distribution.github.io/distribution/spec/auth/oauth)."""
+        self.registry.requests.append(urlsplit(self.path).path)
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        assert form.pop("client_id")
+        assert form == {
+            "service": ["tests"],
+            "scope": ["repository:team/base:pull"],
+            "grant_type": ["refresh_token"],
+            "refresh_token": [self.registry.identity_token],
+        }
+        self._send(200, b'{"access_token": "of-ada"}')
 
     def _token(self, query: dict[str, list[str]]) -> None:
         assert query == {"service": ["tests"], "scope": ["repository:team/base:pull"]}
@@ -230,6 +244,27 @@ def test_credentials_that_the_token_service_refuses(
     with pytest.raises(RegistryAuthError) as caught:
         remote_image(token_registry.reference(":1"), "linux/amd64", cache)
     assert caught.value.hint == f"docker login {token_registry.address}"
+
+
+@pytest.mark.parametrize("kept_by", ["config", "helper"])
+def test_an_identity_token_is_exchanged(
+    token_registry: TokenRegistry, cache: Cache, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept_by: str
+) -> None:
+    """As ``docker login`` leaves one behind, in its config or with a helper under the name ``<token>``."""
+    digest, config = token_registry.add_image("amd64")
+    if kept_by == "config":
+        entry = {"auth": base64.b64encode(b"ada:").decode(), "identitytoken": token_registry.identity_token}
+        write_config(monkeypatch, tmp_path, {"auths": {token_registry.address: entry}})
+    else:
+        helper = tmp_path / "docker-credential-tests"
+        told = json.dumps({"Username": "<token>", "Secret": token_registry.identity_token})
+        helper.write_text(f"#!/bin/sh\necho '{told}'\n")
+        helper.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        write_config(monkeypatch, tmp_path, {"credHelpers": {token_registry.address: "tests"}})
+    found = remote_image(token_registry.reference(f"@{digest}"), "linux/amd64", cache)
+    assert found.image.config_document == config
+    assert token_registry.requests.count("/token") == 1
 
 
 def test_a_registry_that_is_not_there(cache: Cache, free_port: int) -> None:
