@@ -3,6 +3,7 @@
 Each version is a folder of its own with the weights of the first. A new one is put in place, the server is
 told to look, and the old one is taken away once the new one is available. Clients ask all the while, over
 REST and gRPC. An answer that is missing or wrong ends the run with an error, and so does memory that grows.
+Beside it: what TensorFlow's C API alone keeps of as many loads.
 """
 
 from __future__ import annotations
@@ -96,6 +97,12 @@ def resident_megabytes(pid: int) -> float:
     return pages * 4096 / 1e6
 
 
+def own_kilobytes(pid: int) -> int:
+    """Return what the process has of memory that is no file's."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+
+
 def counts(pid: int) -> tuple[int, int]:
     """Return how many threads and how many open files the process has."""
     return len(list(Path(f"/proc/{pid}/task").iterdir())), len(list(Path(f"/proc/{pid}/fd").iterdir()))
@@ -135,12 +142,15 @@ def measure(switches: int, megabytes: int, clients: int, every: int) -> None:
             pid = server.process.pid
             asking = Clients(server, clients)
             began, measured = time.monotonic(), []
+            settled = 0
             try:
                 for done in range(1, switches + 1):
                     switch(server, channel, base, done + 1)
                     if asking.wrong:
                         break
                     measured.append(resident_megabytes(pid))
+                    if done == switches // 2:
+                        settled = own_kilobytes(pid)
                     if done % every == 0 or done == 1:
                         threads, files = counts(pid)
                         print(
@@ -151,8 +161,18 @@ def measure(switches: int, megabytes: int, clients: int, every: int) -> None:
             finally:
                 asking.end()
             report(measured, asking, megabytes)
+            kept = (own_kilobytes(pid) - settled) / (switches - switches // 2)
+            print(f"a switch of the second half: {kept:.1f} kB of memory of its own")
+            print(f"a load by the C API alone, from one folder and from new ones: {bare(base, switches)} kB")
             if server.end() != 0:
                 sys.exit("the server did not end well")
+
+
+def bare(base: Path, loads: int) -> str:
+    """Return what a process without a server keeps of each load of the version that is left."""
+    command = [sys.executable, Path(__file__).with_name("load_versions.py"), next(base.iterdir()), str(loads)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=REPOSITORY)
+    return told.stdout.strip().replace(" ", ", ")
 
 
 def report(measured: list[float], asking: Clients, megabytes: int) -> None:

@@ -8,10 +8,12 @@ them. They stay in the file cache, so that one that is needed again is mapped ag
 from __future__ import annotations
 
 import ctypes
+import functools
 import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _MAPS = Path("/proc/self/maps")
 _UNWRITTEN = re.compile(
@@ -30,13 +32,19 @@ def give_back_pages() -> None:
     """Unmap unwritten pages of libraries, and what was freed, where the system has such calls: on Linux."""
     if not _MAPS.exists():
         return
-    system = ctypes.CDLL(None)
+    system = _system()
     if hasattr(system, "malloc_trim"):  # of glibc
         system.malloc_trim(0)
-    madvise = system.madvise
-    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     for start, end in _unwritten_mappings():
-        madvise(start, end - start, _MADV_DONTNEED)
+        system.madvise(start, end - start, _MADV_DONTNEED)
+
+
+@functools.cache
+def _system() -> Any:
+    """Return the C library. Opened anew each time, it would leave classes in cycles, for a long time."""
+    system = ctypes.CDLL(None)
+    system.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    return system
 
 
 def give_back_pages_soon() -> None:
