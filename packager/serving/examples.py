@@ -33,6 +33,17 @@ Values = list[float]
 """For each example, its value."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One of several questions about the same examples."""
+
+    model: str
+    key: str
+    """Of the signature."""
+    method: str
+    """What answers it: ``CLASSIFY`` or ``REGRESS``."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Computation:
     """What of the graph answers a signature: a tensor to feed, and tensors to fetch, by their aliases."""
@@ -57,25 +68,33 @@ def regress(servable: Servable, key: str, examples: Sequence[bytes], options: In
 
 def infer_all(
     servable: Servable,
-    tasks: Sequence[tuple[str, str]],
+    tasks: Sequence[Task],
     examples: Sequence[bytes],
     options: InferenceOptions,
 ) -> list[Classes | Values]:
-    """Run several signatures at once: each task is a signature's key and the method to answer it by."""
+    """Run several signatures of one model at once."""
     computations: list[_Computation] = []
-    for index, (key, method) in enumerate(tasks):
-        if key in [other for other, _ in tasks[:index]]:
-            raise invalid_argument(f"Duplicate evaluation of signature: {key}")
-        if key not in servable.signatures:
-            raise invalid_argument(f"Requested signature not found in model graph: {key}")
-        computations.append(_of_method(servable.signatures[key], method, options))
+    for index, task in enumerate(tasks):
+        _check_model(task, tasks[0])
+        if task.key in [other.key for other in tasks[:index]]:
+            raise invalid_argument(f"Duplicate evaluation of signature: {task.key}")
+        if task.key not in servable.signatures:
+            raise invalid_argument(f"Requested signature not found in model graph: {task.key}")
+        computations.append(_of_method(servable.signatures[task.key], task.method, options))
         if computations[0].source != computations[-1].source:
             raise invalid_argument("Input tensor must be the same for all Signatures.")
     tensors = _run(servable, computations, examples, options, api="MultiInference")
     return [
-        (_classifications if method == CLASSIFY else _regressions)(computation, tensors, len(examples))
-        for (_, method), computation in zip(tasks, computations, strict=True)
+        (_classifications if task.method == CLASSIFY else _regressions)(computation, tensors, len(examples))
+        for task, computation in zip(tasks, computations, strict=True)
     ]
+
+
+def _check_model(task: Task, first: Task) -> None:
+    if not task.model:
+        raise invalid_argument("Found ModelSpec with an empty model name.")
+    if task.model != first.model:
+        raise invalid_argument("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
 
 
 def _of_method(signature: Signature, method: str, options: InferenceOptions) -> _Computation:
@@ -127,6 +146,8 @@ def _run(
     """Return all tensors that the computations fetch, by their names in the graph."""
     if not examples:
         raise invalid_argument("Input is empty.")
+    if not computations:
+        raise invalid_argument("Must specify at least one target to fetch or execute.")
     feeds = [(computations[0].source, Tensor.from_strings((len(examples),), examples))]
     fetches = sorted({name for computation in computations for name in computation.fetches.values()})
     tensors = run(servable, feeds, fetches, options, api=api)

@@ -35,7 +35,7 @@ def records_of_every_kind() -> list[Any]:
         one.request.model_spec.signature_name = key
         one.request.input.example_list.examples.append(EXAMPLE)
     task = several.multi_inference_log.request.tasks.add(method_name="tensorflow/serving/regress")
-    task.model_spec.signature_name = "regress"
+    task.model_spec.name, task.model_spec.signature_name = "m", "regress"
     several.multi_inference_log.request.input.example_list.examples.append(EXAMPLE)
     return [predict, classify, regress, several]
 
@@ -68,6 +68,12 @@ def test_requests_of_every_kind_are_played(model: Path) -> None:
     assert log.index(played) < log.index("Successfully loaded servable version")
 
 
+def tasks_of_no_model() -> bytes:
+    log = message("PredictionLog")()
+    log.multi_inference_log.request.tasks.add(method_name="tensorflow/serving/regress")
+    return record(log.SerializeToString())
+
+
 def wrong_signature() -> bytes:
     log = message("PredictionLog")()
     log.predict_log.request.model_spec.signature_name = "no"
@@ -86,6 +92,7 @@ def wrong_signature() -> bytes:
         (record(b"")[:-1] + b"!", "DATA_LOSS: corrupted record at 0"),
         (record(b"\xff"), "INVALID_ARGUMENT: Failed to parse warmup record: "),
         (run_of_a_session(), "UNIMPLEMENTED: Unsupported log_type for warmup: 5"),
+        (tasks_of_no_model(), "INVALID_ARGUMENT: Found ModelSpec with an empty model name."),
         (wrong_signature(), 'FAILED_PRECONDITION: Serving signature key "no" not found.'),
         (
             record(records_of_every_kind()[0].SerializeToString()) * 1001,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -58,14 +57,13 @@ class PredictionService:
         specs = [task.model_spec for task in request.tasks] or [message("ModelSpec")()]
         tasks = list(map(task_of, request.tasks))
         with self.catalog.use(model_spec(specs[0])) as servable:
-            _check_same_model(specs)
             options = replace(self.options, timeout_ms=timeout_ms)
             found = infer_all(servable, tasks, examples_in(request.input), options)
             answered_by = [answering(spec, servable) for spec in specs]
         response = message("MultiInferenceResponse")()
-        for (_, method), spec, result in zip(tasks, answered_by, found, strict=False):
+        for task, spec, result in zip(tasks, answered_by, found, strict=False):
             added = response.results.add(model_spec=spec)
-            if method == CLASSIFY:
+            if task.method == CLASSIFY:
                 added.classification_result.CopyFrom(_classification_result(cast(Classes, result)))
             else:
                 added.regression_result.CopyFrom(_regression_result(cast(Values, result)))
@@ -88,16 +86,6 @@ class PredictionService:
                 signatures.signature_def[key].ParseFromString(signature.definition.SerializeToString())
         response.metadata[_SIGNATURES].Pack(signatures)
         return response
-
-
-def _check_same_model(specs: Sequence[Any]) -> None:
-    for spec in specs:
-        if not spec.name:
-            raise invalid_argument("Found ModelSpec with an empty model name.")
-        if spec.name != specs[0].name:
-            raise invalid_argument(
-                "All ModelSpecs in a MultiInferenceRequest must access the same model name."
-            )
 
 
 def _classification_result(found: Classes) -> Any:

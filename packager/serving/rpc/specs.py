@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from packager.protocol import message
+from packager.serving.examples import Task
 from packager.serving.inference import DEFAULT_SIGNATURE
 from packager.serving.models.catalog import ModelSpec
 from packager.serving.native.servable import Servable
@@ -46,9 +47,10 @@ def examples_in(given: Any) -> list[bytes]:
     return [context + example for example in given.example_list_with_context.examples]
 
 
-def task_of(task: Any) -> tuple[str, str]:
-    """Return an InferenceTask's signature key, and the method to answer it by."""
-    return task.model_spec.signature_name or DEFAULT_SIGNATURE, task.method_name
+def task_of(task: Any) -> Task:
+    """Return an InferenceTask message as a value."""
+    spec = task.model_spec
+    return Task(model=spec.name, key=spec.signature_name or DEFAULT_SIGNATURE, method=task.method_name)
 
 
 def signature_of(servable: Servable, spec: Any) -> Signature:
