@@ -197,7 +197,7 @@ def push(
         if source is not None:
             pushed = push_layout(Path(source), names, attest=attest, access=access, report=report)
         else:
-            with docker_engine() as engine:
+            with docker_engine("or push an OCI layout, which needs none: --from DIR") as engine:
                 pushed = push_from_engine(engine, names, attest=attest, access=access, report=report)
         signed(pushed)
     return pushed
@@ -296,11 +296,11 @@ def servables_in(model: Path, versions: Sequence[int]) -> tuple[ServableVersion,
 
 
 @contextlib.contextmanager
-def docker_engine() -> Iterator[Engine]:
-    """Connect to the container engine, or raise EngineUnavailableError."""
+def docker_engine(otherwise: str | None = None) -> Iterator[Engine]:
+    """Connect to the container engine, or raise EngineUnavailableError, whose hint ends in ``otherwise``."""
     from packager.engine import connect
 
-    with contextlib.closing(connect()) as engine:
+    with contextlib.closing(connect(otherwise=otherwise) if otherwise else connect()) as engine:
         yield engine
 
 

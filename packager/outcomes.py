@@ -79,7 +79,7 @@ def _on_base(
     timeline.begin("build")
     tag = f"packager-smoke/{Path(target).resolve().name.lower()}:{secrets.token_hex(6)}"
     versions = () if settings.version is None else (settings.version,)
-    with closing(connect()) as engine:
+    with closing(connect(otherwise="or test it without one: --base process")) as engine:
         try:
             pipeline.build(target, tag=tag, base=base, versions=versions, engine="docker", report=report)
             yield tag

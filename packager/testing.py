@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PathLike = str | os.PathLike[str]
 
+_WITHOUT_ENGINE = "or test the model's folder, which needs none: packager smoke models/NAME"
+
 
 def smoke(
     target: PathLike,
@@ -62,7 +64,7 @@ def smoke(
     else:
         reference = reference_of(os.fspath(target))
         timeline.begin("engine")
-        with docker_engine() as engine:
+        with docker_engine(_WITHOUT_ENGINE) as engine:
             tested = smoke_image(
                 engine,
                 reference,
@@ -133,7 +135,7 @@ def serving(
             )
         else:
             reference = reference_of(os.fspath(target))
-            engine = stack.enter_context(docker_engine())
+            engine = stack.enter_context(docker_engine(_WITHOUT_ENGINE))
             running = running_image(
                 engine,
                 reference,

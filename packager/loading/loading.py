@@ -131,7 +131,17 @@ def _load_full(
 def _target(
     inspection: Inspection, config: Config | None, supplied: Supplied, objects: Mapping[str, Any]
 ) -> tuple[Target, Mapping[str, str]]:
-    """Build what the weights are to go into: from a config that was supplied, else by the user's code."""
+    """Build what the weights are to go into. Raises ModelLoadError where that takes none."""
+    target, published = _built(inspection, config, supplied, objects)
+    if not target.variables:
+        raise ModelLoadError("the architecture has no weights", hint="--architecture names a model to fill")
+    return target, published
+
+
+def _built(
+    inspection: Inspection, config: Config | None, supplied: Supplied, objects: Mapping[str, Any]
+) -> tuple[Target, Mapping[str, str]]:
+    """Build a model from a config that was supplied, else by the user's code."""
     generation = _generation(inspection, config)
     if config is None:
         if supplied.architecture is None:

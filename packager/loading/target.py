@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from packager.errors import ModelLoadError
 from packager.loading.bindings import variable_name
 from packager.loading.matching import Layer, Tensor
 from packager.loading.places import built_layers
@@ -58,8 +57,6 @@ def _named_variables(model: Any, library: ModuleType) -> dict[str, Any]:
         name = variable_name(variable).removeprefix(f"{model.name}/")
         seen[name] += 1
         named[f"{name}#{seen[name]}" if seen[name] > 1 else name] = variable
-    if not named:
-        raise ModelLoadError("the architecture has no weights", hint="--architecture names a model to fill")
     return named
 
 

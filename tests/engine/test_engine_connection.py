@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures_command import Run
 
 from packager.engine import connect
 from packager.errors import EngineUnavailableError
@@ -30,6 +31,17 @@ def test_there_is_no_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert error.message.endswith("there is no such socket")
     assert "systemctl start docker" in str(error.hint)
     assert "--engine none" in str(error.hint)
+
+
+def test_who_can_do_without_says_how(monkeypatch: pytest.MonkeyPatch, packager: Run, tmp_path: Path) -> None:
+    address = f"unix://{tmp_path}/docker.sock"
+    monkeypatch.setenv("DOCKER_HOST", address)
+    done = packager("smoke", "digits:1")
+    assert done.code == 21
+    assert "or test the model's folder, which needs none: packager smoke models/NAME" in " ".join(
+        done.err.split()
+    )
+    assert "--engine" not in done.err
 
 
 def test_nobody_listens(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:

@@ -33,6 +33,7 @@ NAMES = [
     "custom_activation",
     "words_given",
     "lookups",
+    "no_weights",
 ]
 SQUASH = "import tensorflow as tf\n\n\ndef squash(x):\n    return x / (1 + tf.abs(x))\n"
 Compared = Callable[[str, str], dict[str, Comparison]]
