@@ -170,7 +170,9 @@ def test_rest_tells_all_of_every_signature(asked: Served) -> None:
     examples = {"inputs": info("tf_example", "DT_STRING")}
     x, x2 = (info(name, "DT_FLOAT", -1, 1) for name in ("x", "x2"))
     y, y2, y3 = (info(name, "DT_FLOAT", -1, 1) for name in ("y", "y2", "y3"))
-    answer = json.loads(asked.ask(f"/v1/models/{OF_TF1}/metadata").body)
+    body = asked.ask(f"/v1/models/{OF_TF1}/metadata").body
+    assert b'"dim": [],\n      "unknown_rank": true\n' in body  # in the order of the fields' numbers
+    answer = json.loads(body)
     assert answer["model_spec"] == {"name": OF_TF1, "signature_name": "", "version": "123"}
     assert answer["metadata"] == {
         "signature_def": {

@@ -228,9 +228,23 @@ class _Asked:
 
 
 def _as_json(definition: Any) -> Any:
-    return json_format.MessageToDict(
+    told = json_format.MessageToDict(
         definition, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
+    return _in_order(told, definition.DESCRIPTOR)
+
+
+def _in_order(told: Any, kind: Any) -> Any:
+    """Put the fields of a message in the order of their numbers, as protobuf's printer in C++ does."""
+    if isinstance(told, list):
+        return [_in_order(one, kind) for one in told]
+    if kind is None or not isinstance(told, dict):
+        return told
+    if kind.GetOptions().map_entry:
+        of_values = kind.fields_by_name["value"].message_type
+        return {key: _in_order(value, of_values) for key, value in told.items()}
+    fields = sorted(kind.fields, key=lambda field: field.number)
+    return {f.name: _in_order(told[f.name], f.message_type) for f in fields if f.name in told}
 
 
 def _plain_body(request: Request) -> bytes:
