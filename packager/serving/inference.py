@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from packager.serving.metrics import Metrics
+from packager.serving.native.dtypes import DType
 from packager.serving.native.servable import Servable
-from packager.serving.native.signatures import Signature
+from packager.serving.native.signatures import Signature, TensorInfo
 from packager.serving.native.tensors import Tensor
 from packager.serving.status import Code, StatusError, invalid_argument
 
@@ -77,7 +78,10 @@ def _feeds(signature: Signature, inputs: Mapping[str, Tensor | bytes]) -> list[t
         value = inputs.get(alias, signature.defaults.get(alias))
         if value is None:
             raise _missing_input(signature, alias, inputs)
-        feeds.append((info.name, _tensor(alias, value)))
+        tensor = _tensor(alias, value)
+        if tensor.dtype is DType.RESOURCE:
+            raise _handle_instead_of(signature, info)
+        feeds.append((info.name, tensor))
     if inputs.keys() - signature.inputs.keys():
         used = inputs.keys() & signature.inputs.keys()
         raise invalid_argument(
@@ -131,6 +135,12 @@ def _missing_input(signature: Signature, alias: str, inputs: Mapping[str, object
         f"and no default value provided. Inputs expected to be in the request {{{_listed(inputs)}}}, "
         f"or default input alias set: {_listed(signature.defaults)}"
     )
+
+
+def _handle_instead_of(signature: Signature, wanted: TensorInfo) -> StatusError:
+    """Return the graph's own error: TensorFlow's C API has another one for handles that are not whole."""
+    place = sorted(info.name for info in signature.inputs.values()).index(wanted.name)
+    return invalid_argument(f"Expects arg[{place}] to be {wanted.dtype.label} but resource is provided")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 import grpc
 import pytest
 from embedded_server import PATIENCE, EmbeddedServer, Served, free_port, serving
+from grpc_client import Client, floats, predict_request, spec
 
 from packager.protocol import message, methods
-from packager.protocol.services import HEALTH, MODEL, PREDICTION
+from packager.protocol.services import PREDICTION
 
 pytestmark = pytest.mark.tensorflow
 
@@ -21,49 +22,10 @@ CLASSIFY = "tensorflow/serving/classify"
 REGRESS = "tensorflow/serving/regress"
 
 
-class Client:
-    """Calls methods by their names on one channel."""
-
-    def __init__(self, channel: grpc.Channel) -> None:
-        self._calls = {
-            name: channel.unary_unary(method.path, **method.codecs)
-            for service in (PREDICTION, MODEL, HEALTH)
-            for name, method in methods(service)
-        }
-
-    def call(self, method: str, request: Any) -> Any:
-        return self._calls[method](request, timeout=PATIENCE, wait_for_ready=True)
-
-    def refusal(self, method: str, request: Any) -> tuple[str, str]:
-        with pytest.raises(grpc.RpcError) as refused:
-            self.call(method, request)
-        return refused.value.code().name, refused.value.details()
-
-
 @pytest.fixture(scope="module")
 def client(asked: Served) -> Iterator[Client]:
     with grpc.insecure_channel(f"127.0.0.1:{asked.grpc_port}") as channel:
         yield Client(channel)
-
-
-def spec(name: str, signature: str = "", version: int | None = None, label: str = "") -> Any:
-    made = message("ModelSpec")(name=name, signature_name=signature)
-    if version is not None:
-        made.version.value = version
-    if label:
-        made.version_label = label
-    return made
-
-
-def floats(*values: float, shape: tuple[int, ...] | None = None) -> bytes:
-    tensor = message("TensorProto")(dtype=1, float_val=values)
-    for size in shape or (len(values), 1):
-        tensor.tensor_shape.dim.add(size=size)
-    return tensor.SerializeToString()
-
-
-def predict_request(model: Any, /, *, wanted: tuple[str, ...] = (), **inputs: bytes) -> Any:
-    return message("PredictRequest")(model_spec=model, inputs=inputs, output_filter=wanted)
 
 
 def examples(*values: float) -> Any:
@@ -94,35 +56,6 @@ def test_a_prediction_has_typed_fields_and_tells_who_made_it(client: Client) -> 
 def test_a_version_is_found_by_number_and_by_label(client: Client, model: Any, expected: float) -> None:
     response = client.call("Predict", predict_request(model, x=floats(1)))
     assert list(message("TensorProto").FromString(response.outputs["y"]).float_val) == [expected]
-
-
-@pytest.mark.parametrize(
-    ("model", "dtype", "field", "values"),
-    [
-        ("float64", 2, "double_val", [1e300, -2.5]),
-        ("int32", 3, "int_val", [-1, 2**31 - 1]),
-        ("uint8", 4, "int_val", [0, 255]),
-        ("int16", 5, "int_val", [-1, 5]),
-        ("int8", 6, "int_val", [-128, 127]),
-        ("string", 7, "string_val", [b"\xff\x00", b""]),
-        ("complex64", 8, "scomplex_val", [1.0, -1.0, 2.0, -2.0]),
-        ("int64", 9, "int64_val", [-(2**63), 2**63 - 1]),
-        ("bool", 10, "bool_val", [True, False]),
-        ("bfloat16", 14, "half_val", [0x3F80, 0xBF80]),
-        ("uint16", 17, "int_val", [0, 65535]),
-        ("float16", 19, "half_val", [0x3C00, 0xBC00]),
-        ("uint32", 22, "uint32_val", [0, 2**32 - 1]),
-        ("uint64", 23, "uint64_val", [0, 2**64 - 1]),
-    ],
-)
-def test_tensors_of_every_type_come_back_as_they_were_sent(
-    client: Client, model: str, dtype: int, field: str, values: list[Any]
-) -> None:
-    sent = message("TensorProto")(dtype=dtype, **{field: values})
-    sent.tensor_shape.dim.add(size=2)
-    request = predict_request(spec(f"echo_{model}"), x=sent.SerializeToString())
-    response = client.call("Predict", request)
-    assert message("TensorProto").FromString(response.outputs["x"]) == sent
 
 
 def test_only_wanted_outputs_come_back(client: Client) -> None:
@@ -189,13 +122,6 @@ def test_what_cannot_be_predicted_is_refused_in_the_official_words(
     client: Client, request_: Any, code: str, words: str
 ) -> None:
     assert client.refusal("Predict", request_) == (code, words)
-
-
-def test_a_wrong_type_is_refused_by_the_graph(client: Client) -> None:
-    tensor = message("TensorProto")(dtype=3, int_val=[1])
-    code, words = client.refusal("Predict", predict_request(spec("affine"), x=tensor.SerializeToString()))
-    assert code == "INVALID_ARGUMENT"
-    assert "to be float but int32 is provided" in words
 
 
 def test_a_long_error_is_cut(client: Client) -> None:

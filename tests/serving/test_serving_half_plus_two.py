@@ -9,10 +9,10 @@ from typing import Any
 
 import grpc
 import pytest
-from embedded_server import PATIENCE, Served
+from embedded_server import Served
+from grpc_client import Client, spec
 
-from packager.protocol import message, methods
-from packager.protocol.services import MODEL, PREDICTION
+from packager.protocol import message
 
 pytestmark = pytest.mark.tensorflow
 
@@ -22,21 +22,9 @@ CLASSIFY, REGRESS = "tensorflow/serving/classify", "tensorflow/serving/regress"
 
 
 @pytest.fixture(scope="module")
-def channel(asked: Served) -> Iterator[grpc.Channel]:
+def client(asked: Served) -> Iterator[Client]:
     with grpc.insecure_channel(f"127.0.0.1:{asked.grpc_port}") as channel:
-        yield channel
-
-
-def call(channel: grpc.Channel, name: str, request: Any, service: str = PREDICTION) -> Any:
-    method = dict(methods(service))[name]
-    return channel.unary_unary(method.path, **method.codecs)(request, timeout=PATIENCE, wait_for_ready=True)
-
-
-def spec(model: str, signature: str = "", version: int | None = None) -> Any:
-    made = message("ModelSpec")(name=model, signature_name=signature)
-    if version is not None:
-        made.version.value = version
-    return made
+        yield Client(channel)
 
 
 def example(value: float) -> Any:
@@ -56,76 +44,74 @@ def scalar(value: float, *shape: int) -> bytes:
 
 @BOTH
 @pytest.mark.parametrize("wanted", [(), ("y",)])
-def test_a_number_is_predicted(channel: grpc.Channel, model: str, wanted: tuple[str, ...]) -> None:
+def test_a_number_is_predicted(client: Client, model: str, wanted: tuple[str, ...]) -> None:
     request = message("PredictRequest")(
         model_spec=spec(model, "serving_default"), inputs={"x": scalar(2.0, 1)}, output_filter=wanted
     )
-    response = call(channel, "Predict", request)
+    response = client.call("Predict", request)
     assert list(message("TensorProto").FromString(response.outputs["y"]).float_val) == [3.0]
-    assert response.model_spec == spec(model, "serving_default", 123)
+    assert response.model_spec == spec(model, "serving_default", version=123)
 
 
 @pytest.mark.parametrize(("signature", "expected"), [("", 1.0), ("custom", 2.0)])
-def test_a_scalar_of_any_signature_is_predicted(
-    channel: grpc.Channel, signature: str, expected: float
-) -> None:
+def test_a_scalar_of_any_signature_is_predicted(client: Client, signature: str, expected: float) -> None:
     request = message("PredictRequest")(
         model_spec=spec("constants", signature), inputs={"x": scalar(2.0, 1)}, output_filter=["y"]
     )
-    tensor = message("TensorProto").FromString(call(channel, "Predict", request).outputs["y"])
+    tensor = message("TensorProto").FromString(client.call("Predict", request).outputs["y"])
     assert list(tensor.float_val) == [expected]
     assert tensor.HasField("tensor_shape")
 
 
 @BOTH
-def test_an_example_is_classified(channel: grpc.Channel, model: str) -> None:
+def test_an_example_is_classified(client: Client, model: str) -> None:
     request = message("ClassificationRequest")(model_spec=spec(model, "classify_x_to_y"), input=example(2))
-    response = call(channel, "Classify", request)
+    response = client.call("Classify", request)
     ((found,),) = (each.classes for each in response.result.classifications)
     assert (found.label, found.score) == ("", 3.0)
-    assert response.model_spec == spec(model, "classify_x_to_y", 123)
+    assert response.model_spec == spec(model, "classify_x_to_y", version=123)
 
 
 @BOTH
-def test_an_example_has_a_value(channel: grpc.Channel, model: str) -> None:
+def test_an_example_has_a_value(client: Client, model: str) -> None:
     request = message("RegressionRequest")(model_spec=spec(model, "regress_x_to_y"), input=example(2))
-    response = call(channel, "Regress", request)
+    response = client.call("Regress", request)
     assert [found.value for found in response.result.regressions] == [3.0]
-    assert response.model_spec == spec(model, "regress_x_to_y", 123)
+    assert response.model_spec == spec(model, "regress_x_to_y", version=123)
 
 
-def test_several_signatures_answer_at_once(channel: grpc.Channel) -> None:
+def test_several_signatures_answer_at_once(client: Client) -> None:
     asked = (("regress_x_to_y", REGRESS), ("classify_x_to_y", CLASSIFY), ("regress_x_to_y2", REGRESS))
     request = message("MultiInferenceRequest")(input=example(2))
     for signature, method in asked:
         request.tasks.add(model_spec=spec(OF_TF1, signature), method_name=method)
-    value, classes, other = call(channel, "MultiInference", request).results
+    value, classes, other = client.call("MultiInference", request).results
     assert value.regression_result.regressions[0].value == 3.0
     assert classes.classification_result.classifications[0].classes[0].score == 3.0
     assert other.regression_result.regressions[0].value == 4.0
     for result, (signature, _) in zip((value, classes, other), asked, strict=True):
-        assert result.model_spec == spec(OF_TF1, signature, 123)
+        assert result.model_spec == spec(OF_TF1, signature, version=123)
 
 
-def test_signatures_of_several_inputs_do_not_go_together(channel: grpc.Channel) -> None:
+def test_signatures_of_several_inputs_do_not_go_together(client: Client) -> None:
     request = message("MultiInferenceRequest")(input=example(2))
     for signature in ("regress_x_to_y", "regress_x2_to_y3"):
         request.tasks.add(model_spec=spec(OF_TF1, signature), method_name=REGRESS)
-    with pytest.raises(grpc.RpcError) as refused:
-        call(channel, "MultiInference", request)
-    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert refused.value.details() == "Input tensor must be the same for all Signatures."
+    assert client.refusal("MultiInference", request) == (
+        "INVALID_ARGUMENT",
+        "Input tensor must be the same for all Signatures.",
+    )
 
 
-def test_the_only_version_is_available(channel: grpc.Channel) -> None:
+def test_the_only_version_is_available(client: Client) -> None:
     request = message("GetModelStatusRequest")(model_spec=spec(OF_TF1))
-    (status,) = call(channel, "GetModelStatus", request, MODEL).model_version_status
+    (status,) = client.call("GetModelStatus", request).model_version_status
     assert (status.version, status.state, status.status.error_code) == (123, 30, 0)
 
 
-def test_metadata_are_found_in_one_field(channel: grpc.Channel) -> None:
+def test_metadata_are_found_in_one_field(client: Client) -> None:
     request = message("GetModelMetadataRequest")(model_spec=spec(OF_TF1), metadata_field=["signature_def"])
-    response = call(channel, "GetModelMetadata", request)
+    response = client.call("GetModelMetadata", request)
     assert response.model_spec == spec(OF_TF1, version=123)
     assert list(response.metadata) == ["signature_def"]
 
