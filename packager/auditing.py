@@ -20,16 +20,22 @@ _SERVING = re.compile(r"(?P<version>\d+\.\d+\.\d+)(?P<gpu>-gpu)?")
 
 
 def audit(
-    target: PathLike, *, base: str | None = None, version: int | None = None, report: Report = silent
+    target: PathLike,
+    *,
+    base: str | None = None,
+    model: str | None = None,
+    version: int | None = None,
+    report: Report = silent,
 ) -> Audit:
     """Tell what stands between ``target`` and the server on ``base``; nothing is run or built.
 
-    An image's own base is meant, and the official one for all else, unless one is named.
+    An image's own base is meant, and the official one for all else, unless one is named; ``model`` is the one
+    that is meant of an image with several.
     Raises ImageNotFoundError where there is no such target, ModelFileError where its graph cannot be read.
     """
     from packager.targets import resolve  # brings numpy, which a build's audit does without
 
-    found = resolve(target, version=version, report=report)
+    found = resolve(target, model=model, version=version, report=report)
     if found.graph is None:
         raise UsageError(
             f"{found.name!r} is a contract alone, without the graph", hint="packager audit models/NAME"

@@ -47,12 +47,15 @@ class ServedModel:
     """What is unsafe in the graph, and refused where it is to be converted."""
 
 
-def describe(target: PathLike, *, version: int | None = None, report: Report = silent) -> ServedModel:
+def describe(
+    target: PathLike, *, model: str | None = None, version: int | None = None, report: Report = silent
+) -> ServedModel:
     """Tell what ``target`` promises its clients: signatures, and an example request to each.
 
+    Of an image with several models, ``model`` is the one that is meant, here and below.
     Raises ImageNotFoundError where there is no such target, ModelFileError where it cannot be read.
     """
-    found = resolve(target, version=version, report=report)
+    found = resolve(target, model=model, version=version, report=report)
     contract = found.contract
     return ServedModel(
         target=found.name,
@@ -78,9 +81,9 @@ def _findings(found: Target) -> tuple[Finding, ...]:
     return (*(links_in(found.folder) if found.folder else ()), *operations)
 
 
-def diff(old: PathLike, new: PathLike, *, report: Report = silent) -> ContractDiff:
+def diff(old: PathLike, new: PathLike, *, model: str | None = None, report: Report = silent) -> ContractDiff:
     """Compare what ``new`` promises with what ``old`` did. Raises what ``describe`` does."""
-    before, after = (resolve(target, report=report) for target in (old, new))
+    before, after = (resolve(target, model=model, report=report) for target in (old, new))
     return ContractDiff(
         old=before.name,
         new=after.name,
@@ -106,13 +109,18 @@ def _counted(changes: Sequence[ContractChange]) -> str:
 
 
 def openapi(
-    target: PathLike, *, version: int | None = None, server: str = SERVER, report: Report = silent
+    target: PathLike,
+    *,
+    model: str | None = None,
+    version: int | None = None,
+    server: str = SERVER,
+    report: Report = silent,
 ) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of the REST interface of ``target``, at the address ``server``.
 
     Raises what ``describe`` does.
     """
-    found = resolve(target, version=version, report=report)
+    found = resolve(target, model=model, version=version, report=report)
     return openapi_document(
         found.model, found.version, found.contract.signatures, examples_of(found), server=server
     )
@@ -123,6 +131,7 @@ def client(
     *,
     language: str,
     signature: str | None = None,
+    model: str | None = None,
     version: int | None = None,
     server: str = SERVER,
     report: Report = silent,
@@ -132,7 +141,7 @@ def client(
     It sends the request that was recorded for ``signature``, the first one unless given. Raises UsageError
     where there is no such signature or none was recorded, or what ``describe`` does.
     """
-    found = resolve(target, version=version, report=report)
+    found = resolve(target, model=model, version=version, report=report)
     contract = found.contract
     keys = [each.key for each in contract.signatures]
     wanted = signature or keys[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 MODEL = "org.tfserving-packager.model"
 """Name of the model that the image serves; of several, comma separated."""
 
@@ -22,3 +24,16 @@ RUNTIME = "org.tfserving-packager.runtime"
 
 PACKAGES = "org.tfserving-packager.packages"
 """What the embedded runtime is made of: package URLs (``pkg:pypi/grpcio@1.68.0``), separated by spaces."""
+
+
+def models_told(labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of the models that an image's labels tell of."""
+    return tuple(filter(None, labels.get(MODEL, "").split(",")))
+
+
+def versions_told(labels: Mapping[str, str], model: str) -> tuple[int, ...]:
+    """Return the versions of ``model`` that an image's labels tell of, none where they do not."""
+    listed = labels.get(VERSIONS, "").split(",")
+    if models_told(labels) != (model,):
+        listed = [entry.removeprefix(f"{model}/") for entry in listed if entry.startswith(f"{model}/")]
+    return tuple(map(int, listed)) if all(map(str.isdecimal, listed)) else ()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Mapping
 from contextlib import closing
@@ -54,19 +53,26 @@ class Target:
     """The version folder, where it is one of this machine's."""
 
 
-def resolve(target: str | os.PathLike[str], *, version: int | None = None, report: Report = silent) -> Target:
+def resolve(
+    target: str | os.PathLike[str],
+    *,
+    model: str | None = None,
+    version: int | None = None,
+    report: Report = silent,
+) -> Target:
     """Find the version that ``target`` names, the highest one of several unless ``version`` is given.
 
-    It is a contract file, a version folder, a model folder, an OCI layout, or an image: the engine's of that
-    name, else the registry's. Raises ImageNotFoundError where there is none, ModelFileError where it cannot
-    be read, or a RegistryError.
+    A target is a contract file, a version folder, a model folder, an OCI layout, or an image: the engine's of
+    that name, else the registry's. Of an image with several models, ``model`` is meant. Raises
+    ImageNotFoundError where there is none, UsageError where one has to be chosen, ModelFileError where it
+    cannot be read, or a RegistryError.
     """
     text, path = os.fspath(target), Path(target)
     if path.is_file():
         return _contract_file(text, path)
     if path.is_dir():
-        return _folder(text, path, version)
-    return _image(text, reference_of(text), version, report)
+        return _folder(text, path, model, version)
+    return _image(text, reference_of(text), model, version, report)
 
 
 def reference_of(text: str) -> ImageReference:
@@ -97,11 +103,11 @@ def _contract_file(text: str, path: Path) -> Target:
     )
 
 
-def _folder(text: str, path: Path, version: int | None) -> Target:
+def _folder(text: str, path: Path, model: str | None, version: int | None) -> Target:
     from packager.smoketest.folder import choose, versions_in
 
     if (path / "oci-layout").is_file():
-        return _layout(text, path, version)
+        return _layout(text, path, model, version)
     if (path / GRAPH_FILE).is_file():
         whole = path.resolve()
         number = int(whole.name) if whole.name.isdecimal() else None
@@ -159,17 +165,19 @@ def _told_by(content: bytes, where: str, model: str) -> Contract:
     )
 
 
-def _image(text: str, reference: ImageReference, version: int | None, report: Report) -> Target:
+def _image(
+    text: str, reference: ImageReference, model: str | None, version: int | None, report: Report
+) -> Target:
     from packager.engine import connect
 
     try:
         with closing(connect()) as engine:
             if found := engine.image(str(reference)):
-                return _engines(text, engine, found, version)
+                return _engines(text, engine, found, model, version)
     except EngineUnavailableError:
-        return _registrys(text, reference, version, report)
+        return _registrys(text, reference, model, version, report)
     try:
-        return _registrys(text, reference, version, report)
+        return _registrys(text, reference, model, version, report)
     except RegistryError as error:
         if reference.domain:
             raise
@@ -180,52 +188,55 @@ def _image(text: str, reference: ImageReference, version: int | None, report: Re
         ) from error
 
 
-def _engines(text: str, engine: Engine, found: EngineImage, version: int | None) -> Target:
+def _engines(
+    text: str, engine: Engine, found: EngineImage, wanted: str | None, version: int | None
+) -> Target:
     from packager.smoketest import image
     from packager.smoketest.container import container_spec
     from packager.smoketest.folder import choose
 
-    _check_one_model(text, found.labels)
-    model = image.model_name(found)
+    model = _chosen(text, found.labels, wanted) or image.model_name(found, wanted)
     with engine.container(container_spec(found, port=None)) as container:
-        versions = image.versions_in(found, container)
+        versions = image.versions_in(found, container, model)
         number = choose(versions, version, target=text)
         contract = image.contract_in(container, versions[number])
         graph = image.file_in(container, f"{versions[number]}/{GRAPH_FILE}")
     return _found(text, "image", model, number, contract, graph, _base(found.labels))
 
 
-def _registrys(text: str, reference: ImageReference, version: int | None, report: Report) -> Target:
+def _registrys(
+    text: str, reference: ImageReference, wanted: str | None, version: int | None, report: Report
+) -> Target:
     from packager.image import Cache, files_in, host_platform, remote_image
 
     found = remote_image(reference, host_platform(), Cache.default(), report=report)
-    model, number = _served(text, found.image, version)
+    model, number = _served(text, found.image, wanted, version)
     files = files_in(found.image, found.blobs, _paths(found.image, model, number), limit=LIMIT)
     return _of_files(text, "registry", model, number, files, _base(_labels(found.image)))
 
 
-def _layout(text: str, place: Path, version: int | None) -> Target:
+def _layout(text: str, place: Path, wanted: str | None, version: int | None) -> Target:
     from packager.image import files_in, read_layout
 
     packed = read_layout(place)
-    model, number = _served(text, packed.image, version)
+    model, number = _served(text, packed.image, wanted, version)
     files = files_in(packed.image, packed.blobs, _paths(packed.image, model, number), limit=LIMIT)
     return _of_files(text, "layout", model, number, files, _base(_labels(packed.image)))
 
 
-def _served(text: str, image: Image, version: int | None) -> tuple[str, int]:
+def _served(text: str, image: Image, wanted: str | None, version: int | None) -> tuple[str, int]:
     """Return the model and the version of an image that packager built: its labels tell."""
     from packager.smoketest.folder import choose
 
     told = _labels(image)
-    listed = told.get(labels.VERSIONS, "")
-    _check_one_model(text, told)
-    if not told.get(labels.MODEL) or not re.fullmatch(r"\d+(,\d+)*", listed):
+    model = _chosen(text, told, wanted)
+    versions = labels.versions_told(told, model) if model else ()
+    if model is None or not versions:
         raise ImageNotFoundError(
             f"{text!r} does not tell which model it serves: packager did not build it",
             hint="bring it into an engine, where it can be looked through: docker pull REF",
         )
-    return told[labels.MODEL], choose(sorted(map(int, listed.split(","))), version, target=text)
+    return model, choose(versions, version, target=text)
 
 
 def _paths(image: Image, model: str, version: int) -> list[str]:
@@ -242,12 +253,17 @@ def _base(told: Mapping[str, str]) -> str | None:
     return "embedded" if labels.RUNTIME in told else told.get("org.opencontainers.image.base.name")
 
 
-def _check_one_model(text: str, told: Mapping[str, str]) -> None:
-    if "," in told.get(labels.MODEL, ""):
-        raise ImageNotFoundError(
-            f"{text!r} serves several models: {told[labels.MODEL]}",
-            hint="name one of their folders: packager inspect models/NAME",
+def _chosen(text: str, told: Mapping[str, str], wanted: str | None) -> str | None:
+    """Return which model of an image is meant, ``None`` where its labels tell of none."""
+    models = labels.models_told(told)
+    if not models or wanted in models:
+        return wanted if models else None
+    if wanted is not None or len(models) > 1:
+        problem = f"serves no model {wanted!r}" if wanted else "serves several models"
+        raise UsageError(
+            f"{text!r} {problem}: it has {', '.join(map(repr, models))}", hint=f"--model {models[0]}"
         )
+    return models[0]
 
 
 def _of_files(

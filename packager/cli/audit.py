@@ -32,6 +32,7 @@ def audit(
             show_default="an image's own, else official",
         ),
     ] = None,
+    model: options.TargetModel = None,
     version: options.TargetVersion = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -49,7 +50,7 @@ def audit(
     from packager import auditing
 
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
-        found = auditing.audit(target, base=base, version=version, report=shown.report)
+        found = auditing.audit(target, base=base, model=model, version=version, report=shown.report)
         shown.show(found, lambda console: render(found, console))
     if found.errors:
         raise typer.Exit(AuditError.exit_code)

@@ -20,6 +20,7 @@ def client(
         str | None,
         typer.Option("--signature", metavar="NAME", help="Which one to ask.", show_default="the first"),
     ] = None,
+    model: options.TargetModel = None,
     version: options.TargetVersion = None,
     server: options.Server = "http://localhost:8501",
     output: Annotated[
@@ -43,6 +44,7 @@ def client(
             target,
             language=language,
             signature=signature,
+            model=model,
             version=version,
             server=server,
             report=shown.report,

@@ -22,6 +22,7 @@ def diff(
     new: Annotated[
         str, typer.Argument(metavar="NEW", help="What is to take its place; likewise.", show_default=False)
     ],
+    model: options.TargetModel = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -36,7 +37,7 @@ def diff(
     from packager import interface
 
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
-        found = interface.diff(old, new, report=shown.report)
+        found = interface.diff(old, new, model=model, report=shown.report)
         shown.show(found, lambda console: render(found, console))
     if found.breaking:
         raise typer.Exit(BreakingChangeError.exit_code)

@@ -49,6 +49,7 @@ def inspect(
         Path | None,
         typer.Option("--sarif", metavar="FILE", help="Write the findings into this file as SARIF 2.1.0."),
     ] = None,
+    model: options.TargetModel = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -70,7 +71,7 @@ def inspect(
         else:
             from packager.interface import describe
 
-            served = describe(target, report=shown.report)
+            served = describe(target, model=model, report=shown.report)
             shown.show(served, lambda console: render_served(served, console, grpc=verbose))
 
 

@@ -14,6 +14,7 @@ from packager.cli.screen import screen, write_file
 
 def openapi(
     target: options.Target,
+    model: options.TargetModel = None,
     version: options.TargetVersion = None,
     server: options.Server = "http://localhost:8501",
     output: Annotated[
@@ -33,7 +34,7 @@ def openapi(
     from packager import interface
 
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
-        document = interface.openapi(target, version=version, server=server, report=shown.report)
+        document = interface.openapi(target, model=model, version=version, server=server, report=shown.report)
         text = json.dumps(document, indent=2) + "\n"
         if output is not None:
             write_file(output, text.encode(), hint="write it elsewhere: --output FILE")

@@ -52,6 +52,9 @@ Target = Annotated[
         show_default=False,
     ),
 ]
+TargetModel = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="Which model, of an image with several.")
+]
 TargetVersion = Annotated[
     int | None,
     typer.Option("--version", metavar="N", help="Version of several.", show_default="the highest"),

@@ -36,7 +36,7 @@ def model_name(image: EngineImage, wanted: str | None = None) -> str:
 
     Of several models the image's label tells; ``wanted`` has to be one of them.
     """
-    several = models_in(image)
+    several = labels.models_told(image.labels)
     if wanted is not None and several and wanted not in several:
         raise UsageError(
             f"the image serves no model {wanted!r}",
@@ -49,11 +49,6 @@ def model_name(image: EngineImage, wanted: str | None = None) -> str:
             hint="build it with packager, which sets both: packager build models/NAME --tag REF",
         )
     return name
-
-
-def models_in(image: EngineImage) -> list[str]:
-    """Return the names of the models that the image's label tells of."""
-    return [name for name in image.labels.get(labels.MODEL, "").split(",") if name]
 
 
 def base_path(image: EngineImage, model: str | None = None) -> str:
@@ -75,14 +70,13 @@ def described(image: EngineImage) -> ImageFacts:
 def versions_in(image: EngineImage, container: Container, model: str | None = None) -> dict[int, str]:
     """Return the paths of the version folders inside ``image`` by number; ``container`` is made of it.
 
-    The label tells them. An image without one, or whose label tells of another model, has to be read through.
+    The label tells them. An image without one, or whose label tells of other models, has to be read through.
     """
     model = model or model_name(image)
     base = base_path(image, model)
-    listed = image.labels.get(labels.VERSIONS, "")
-    if image.labels.get(labels.MODEL) == model and re.fullmatch(r"\d+(,\d+)*", listed):
-        names = set(listed.split(","))
-    else:
+    told = labels.versions_told(image.labels, model)
+    names = {str(version) for version in told}
+    if not names:
         names = {match[1] for path in _paths(container, base) if (match := _VERSION.fullmatch(path))}
     if not names:
         raise ImageNotFoundError(

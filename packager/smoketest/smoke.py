@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from packager import labels
 from packager.contract import Contract, read_contract
 from packager.errors import PortTakenError, SmokeError
 from packager.progress import Report, say, silent, warn
@@ -92,7 +93,7 @@ def smoke_image(
 def _chosen_model(found: EngineImage, wanted: str | None, report: Report) -> str:
     """Return the model to test, and say which ones are not where nobody chose."""
     model = image.model_name(found, wanted)
-    others = [name for name in image.models_in(found) if name != model]
+    others = [name for name in labels.models_told(found.labels) if name != model]
     if others and wanted is None:
         warn(report, f"testing {model!r} alone, not {', '.join(others)}: --model NAME tests another")
     return model
