@@ -19,7 +19,8 @@
     │   ├── BaseUnavailableError         22   the base image cannot be had
     │   ├── BuildError                   23   the image cannot be built
     │   ├── ImageNotFoundError           24   no such image, or no such model folder
-    │   └── AuditError                   25   the server on that base cannot run the model's graph
+    │   ├── AuditError                   25   the server on that base cannot run the model's graph
+    │   └── EngineFullError              26   the container engine's disk is full
     ├── SmokeError                       30   the smoke test failed
     │   ├── ServerStartError             31   the server or its container did not start, or died
     │   ├── NotReadyError                32   the version did not become AVAILABLE in time
@@ -173,6 +174,12 @@ class AuditError(EngineError):
     """The server on that base lacks what the model's graph needs, or the graph lacks what it needs itself."""
 
     exit_code = 25
+
+
+class EngineFullError(EngineError):
+    """The container engine has no room left on its disk."""
+
+    exit_code = 26
 
 
 class SmokeError(PackagerError):

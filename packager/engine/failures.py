@@ -19,6 +19,7 @@ from packager.errors import (
     BaseUnavailableError,
     BuildError,
     EngineError,
+    EngineFullError,
     EngineUnavailableError,
     ImageNotFoundError,
     PackagerError,
@@ -80,7 +81,7 @@ def translated(doing: str, explain: Callable[[str], PackagerError] | None = None
 def engine_failure(doing: str, text: str) -> EngineError:
     """Say that the engine failed while ``doing`` something."""
     if _NO_SPACE in text:
-        return EngineError(
+        return EngineFullError(
             f"the engine's disk is full, found while {doing}", hint="make room: docker system df"
         )
     return EngineError(f"the container engine failed while {doing}: {text}")
@@ -107,10 +108,10 @@ def pull_failure(reference: ImageReference, text: str) -> EngineError:
     )
 
 
-def build_failure(tag: ImageReference, text: str, log: str) -> BuildError:
+def build_failure(tag: ImageReference, text: str, log: str) -> EngineError:
     """Say why the image ``tag`` cannot be built."""
     if _NO_SPACE in text:
-        return BuildError("the engine's disk is full", hint="make room: docker system df", details=log)
+        return engine_failure(f"building {str(tag)!r}", text)
     return BuildError(f"the image {str(tag)!r} cannot be built: {text}", details=log)
 
 

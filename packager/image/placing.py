@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packager.errors import BuildError, EngineError, EngineUnavailableError, OutputError
+from packager.errors import BuildError, EngineError, EngineFullError, EngineUnavailableError, OutputError
 from packager.image.archive import docker_archive, read_docker_archive
 from packager.image.bases import EngineBase
 from packager.image.context import build_context
@@ -38,7 +38,7 @@ def place_in_engine(
     To put the files into a container and commit it would spare a quarter of a build's time, and win nothing
     else: the engine writes the layer anew, by another digest, and a config with the time and the container's
     name in it, so that the ID is another each time, where a build's is at least what the Dockerfile says.
-    Raises BuildError or EngineUnavailableError.
+    Raises BuildError, EngineFullError or EngineUnavailableError.
     """
     image = model.upon(base.image.config, labels)
     if present := engine.image(image.id):
@@ -112,7 +112,7 @@ def _loaded(
     """
     try:
         engine.load(docker_archive(image, model, reference, present=base.image.layers), report=report)
-    except (EngineUnavailableError, BuildError):
+    except (EngineUnavailableError, EngineFullError, BuildError):
         raise
     except EngineError as error:
         detail(report, f"the engine loads no image in part ({error}): building it instead")

@@ -20,6 +20,7 @@ from packager.errors import (
     BaseUnavailableError,
     BuildError,
     EngineError,
+    EngineFullError,
     EngineUnavailableError,
     ImageNotFoundError,
     PackagerError,
@@ -52,7 +53,7 @@ NO_SPACE = "Error processing tar file(exit status 1): write /models/a: no space 
         ("An image does not exist locally with the tag: team/digits", ImageNotFoundError),
         ("tag does not exist: team/digits:1", ImageNotFoundError),
         ("received unexpected HTTP status: 500 Internal Server Error", RegistryError),
-        (NO_SPACE, EngineError),
+        (NO_SPACE, EngineFullError),
     ],
 )
 def test_a_failed_push(text: str, error: type[PackagerError]) -> None:
