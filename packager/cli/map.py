@@ -10,6 +10,8 @@ import typer
 from packager import pipeline
 from packager.cli import conversion_options, options
 from packager.cli.screen import screen
+from packager.errors import UsageError
+from packager.values import Supplied
 
 
 def map_weights(
@@ -19,6 +21,7 @@ def map_weights(
     mapping: conversion_options.Mapping = None,
     custom_objects: conversion_options.CustomObjects = None,
     lambdas: conversion_options.Lambdas = None,
+    vocabulary: conversion_options.Vocabulary = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it into this file.")
     ] = None,
@@ -43,10 +46,30 @@ def map_weights(
             mapping=mapping,
             custom_objects=custom_objects,
             lambdas=lambdas,
+            vocabulary=vocabulary,
         )
         if architecture is None:
+            _require_nothing_else(supplied)
             key, text = "architecture", pipeline.suggest_architecture(file, output=output)
         else:
             key = "mapping"
             text = pipeline.propose_mapping(file, supplied=supplied, output=output, report=shown.report)
         shown.show({key: text}, lambda _: typer.echo(text, nl=False) if output is None else None)
+
+
+def _require_nothing_else(supplied: Supplied) -> None:
+    """Raise UsageError for what says something of an architecture, where none is named."""
+    about = {
+        "--architecture-arg": supplied.arguments,
+        "--mapping": supplied.mapping,
+        "--custom-objects": supplied.custom_objects,
+        "--lambda": supplied.lambdas,
+        "--vocabulary": supplied.vocabularies,
+    }
+    for option, value in about.items():
+        if value:
+            raise UsageError(
+                f"{option} says something of an architecture, and none is named: layers are suggested from "
+                "shapes alone",
+                hint="packager map FILE -o layers.toml, then add --architecture layers.toml",
+            )

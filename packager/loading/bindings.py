@@ -6,7 +6,7 @@ layers by order) is that of Keras' legacy HDF5 format; Keras 1, 2 and 3 write it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import h5py
@@ -74,6 +74,7 @@ def prove_bindings(
         of_layer, read = prove_layer(layer, named, [(str(d.name), array_of(d)) for d in datasets])
         bindings += of_layer
         warnings += not_finite(read)
+        warnings += whole_for_float(of_layer, {str(dataset.name): dataset.dtype for dataset in datasets})
     return tuple(bindings), tuple(warnings)
 
 
@@ -209,6 +210,19 @@ def _names(group: h5py.Group, attribute: str) -> list[str]:
 def not_finite(stored: Sequence[Named]) -> list[str]:
     """Return a warning for each dataset that holds NaN or infinity."""
     return [f"weights {path} hold NaN or infinity" for path, array in stored if not is_finite(array)]
+
+
+def whole_for_float(bindings: Iterable[Binding], stored: Mapping[str, np.dtype[Any]]) -> list[str]:
+    """Return a warning for each variable that computes with fractions, and comes from whole numbers.
+
+    ``stored`` are the types of datasets by their paths.
+    """
+    return [
+        f"weights {bound.dataset} are whole numbers ({stored[bound.dataset]}), and {bound.variable!r} takes "
+        f"{bound.dtype}: if they were quantised, their scale is not applied"
+        for bound in bindings
+        if stored[bound.dataset].kind in "iub" and "float" in bound.dtype
+    ]
 
 
 def is_finite(array: Array) -> bool:

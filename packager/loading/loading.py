@@ -88,6 +88,7 @@ def propose_mapping(inspection: Inspection, config: Config | None, supplied: Sup
     """Write a mapping file to start from, for the weights of a file and an architecture."""
     objects = _objects(inspection, config, supplied)
     config, functions = with_functions(config, supplied)
+    config = with_vocabularies(config, dict(supplied.vocabularies), {}, required=False)
     target, _ = _target(inspection, config, supplied, {**objects, **functions})
     proposals, left = propose(inspection, target, _mapping(supplied))
     return write_proposal(proposals, [(tensor.name, tensor.shape) for tensor in left])

@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from packager.errors import UsageError
-from packager.loading.bindings import not_finite, prove_layer
+from packager.loading.bindings import not_finite, prove_layer, whole_for_float
 from packager.loading.deferred import set_variable, unwrapped
 from packager.loading.matching import Pair, Tensor
 from packager.loading.target import Target
@@ -67,6 +67,7 @@ class Setting:
         bound, read = prove_layer(pair.built.name, variables, stored)
         self.bindings += [replace(binding, matched=pair.how) for binding in bound]
         self.warnings += not_finite(read)
+        self.warnings += whole_for_float(bound, {path: file[path].dtype for path, _ in stored})
 
     def take_mapped(self, file: h5py.File, mapping: WeightMapping) -> None:
         """Set the variables that the mapping file names, and see that it uses each number once."""
@@ -81,7 +82,9 @@ class Setting:
                 )
             stored = array_of(dataset)
             counts = used.setdefault(source.dataset, np.zeros(stored.shape, np.uint8))
+            done = len(self.bindings)
             self._take_source(name, source, stored)
+            self.warnings += whole_for_float(self.bindings[done:], {source.dataset: dataset.dtype})
             counts[source.part] += 1
         for path, counts in used.items():
             if (counts != 1).any():

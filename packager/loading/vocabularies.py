@@ -12,10 +12,13 @@ from packager.errors import ModelLoadError, UsageError
 _LAYERS = ("TextVectorization", "StringLookup", "IntegerLookup")
 
 
-def with_vocabularies(config: Any, supplied: Mapping[str, Path], kept: Mapping[str, Path]) -> Any:
+def with_vocabularies(
+    config: Any, supplied: Mapping[str, Path], kept: Mapping[str, Path], *, required: bool = True
+) -> Any:
     """Give the layers of an architecture the vocabularies in files, an entry a line.
 
-    Those that the model's own file ``kept`` are taken where none is supplied.
+    Those that the model's own file ``kept`` are taken where none is supplied. Unless they are ``required``,
+    layers may do without: they look no words up, then, and have the weights that they have.
 
     Raises ModelLoadError where a layer needs one and none is given, UsageError where one is of no layer.
     """
@@ -26,6 +29,8 @@ def with_vocabularies(config: Any, supplied: Mapping[str, Path], kept: Mapping[s
             hint=f"those that do: {', '.join(adapted) or 'none'}",
         )
     files = {**kept, **supplied}
+    if not required:
+        adapted = {name: layer for name, layer in adapted.items() if name in files}
     for name, layer in adapted.items():
         if name not in files:
             raise _lost(name, layer)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from fixtures_command import Run
+from fixtures_command import Run, SourceModel
 from loads import Load, in_child, load_all, map_and_load, propose
 
 from packager import pipeline
@@ -219,6 +221,37 @@ def test_from_datasets_to_a_servable_at_the_command(packager: Run, tmp_path: Pat
     assert done.code == 0, done.err
     assert {b["matched"] for b in done.json["bindings"]} == {"mapping"}
     assert [spec["name"] for spec in done.json["signatures"][0]["inputs"]] == ["input"]
+
+
+def test_whole_numbers_for_fractions_are_told(
+    packager: Run, h5_models: Callable[[str], SourceModel], tmp_path: Path
+) -> None:
+    """By shape and by a mapping, and in a model that has its architecture with it."""
+    kernel, bias = np.arange(12, dtype="i1").reshape(4, 3), np.arange(3, dtype="i4")
+    write(tmp_path / "raw.h5", {"w": kernel, "b": bias})
+    (tmp_path / "layers.toml").write_text('input = [4]\nlayers = [{ class = "Dense", units = 3 }]\n')
+    (tmp_path / "m.toml").write_text('[variables]\n"dense/bias" = "/b"\n')
+    given = np.float32(RANDOM.rand(2, 4))
+    np.savez(tmp_path / "golden.npz", **{"inputs/input": given, "outputs/dense": given @ kernel + bias})
+    supplied = ("--architecture", "layers.toml", "--mapping", "m.toml", "--golden", "golden.npz")
+    done = packager("convert", "raw.h5", "--name", "m", *supplied, "--json")
+    assert done.code == 0, done.err
+    assert sorted(done.json["warnings"]) == [
+        f"weights /{path} are whole numbers ({kind}), and 'dense/{name}' takes float32: "
+        "if they were quantised, their scale is not applied"
+        for path, kind, name in (("b", "int32", "bias"), ("w", "int8", "kernel"))
+    ]
+    shutil.copy(h5_models("keras2_digits").path, tmp_path / "whole.h5")
+    with h5py.File(tmp_path / "whole.h5", "r+") as file:
+        paths: list[str] = []
+        file["model_weights"].visit(lambda path: paths.append(path) if path.endswith("bias:0") else None)
+        floats = file["model_weights"][paths[0]][()]
+        del file["model_weights"][paths[0]]
+        file["model_weights"][paths[0]] = np.ones_like(floats, "i2")
+    full = packager("convert", "whole.h5", "--name", "whole", "--json")
+    assert full.code == 0, full.err
+    (told,) = [warning for warning in full.json["warnings"] if "whole numbers (int16)" in warning]
+    assert paths[0] in told
 
 
 @pytest.mark.parametrize(

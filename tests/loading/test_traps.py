@@ -12,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
+from fixtures_command import Run
 from loads import HERE, KERAS2, in_child
 from recorded import Comparison, compare_all
 
@@ -127,6 +129,27 @@ def test_an_archive_of_an_older_tf_keras(folder: Path, tmp_path: Path) -> None:
     (found,) = in_child(compare_all, [path], Supplied(), environment=KERAS2)
     assert found.error is None, f"{found.error}: {found.error.details}"
     assert found.difference < 1e-6
+
+
+def test_a_mapping_for_layers_with_a_vocabulary(packager: Run, folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(folder / "keras" / "words_lost.keras") as archive:
+        archive.extract("model.weights.h5", tmp_path)
+        archive.extract("config.json", tmp_path)
+    supplied = ("--architecture", "config.json", "--vocabulary", f"words={folder / 'keras' / 'words.txt'}")
+    mapped = packager("map", "model.weights.h5", *supplied, "-o", "mapping.toml")
+    assert mapped.code == 0, mapped.err
+    assert '"embedding' in (tmp_path / "mapping.toml").read_text()
+    wrong = packager(
+        "map", "model.weights.h5", "--architecture", "config.json", "--vocabulary", "nobody=x.txt"
+    )
+    assert wrong.code == 2
+    assert "no layer 'nobody' lacks a vocabulary" in wrong.err
+    with np.load(folder / "keras" / "words_lost.npz", allow_pickle=True) as arrays:
+        golden = {"inputs/text": arrays["in/0"].astype("S"), "outputs/dense": arrays["out/0"]}
+    np.savez(tmp_path / "golden.npz", **golden)
+    checked = (*supplied, "--mapping", "mapping.toml", "--golden", "golden.npz")
+    done = packager("convert", "model.weights.h5", "--name", "m", *checked)
+    assert done.code == 0, done.err
 
 
 def test_an_archive_of_no_graph_is_named(folder: Path, tmp_path: Path) -> None:

@@ -95,6 +95,12 @@ def test_no_arguments_show_the_help() -> None:
         (("push", "https://registry/name"), "invalid image reference"),
         (("package", "x.h5", "--name", "m", "--tag", "a b"), "invalid image reference 'a b'"),
         (("smoke", "not a reference"), "invalid image reference"),
+        (
+            ("map", "x.h5", "--mapping", "m.toml"),
+            "--mapping says something of an architecture, and none is named",
+        ),
+        (("map", "x.h5", "--vocabulary", "a=b"), "--vocabulary says something of an architecture"),
+        (("map", "x.h5", "--vocabulary", "a"), "invalid --vocabulary 'a'"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
