@@ -210,12 +210,15 @@ def _reload_for_ever(path: str, seconds: int, catalog: Catalog) -> None:
         except StatusError as error:
             log.error("Failed to read ModelServerConfig file: %s", error.message)
             continue
-        if catalog.has(read):
-            continue
-        try:
-            catalog.reload(read)
-        except StatusError as error:
-            log.error("PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error.message)
+        if not catalog.has(read):  # which is waited for elsewhere: the file may be put right meanwhile
+            threading.Thread(target=_reload, args=(read, catalog), daemon=True).start()
+
+
+def _reload(models: tuple[ModelConfig, ...] | None, catalog: Catalog) -> None:
+    try:
+        catalog.reload(models)
+    except StatusError as error:
+        log.error("PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error.message)
 
 
 def _configured_models(flags: Parsed) -> tuple[ModelConfig, ...] | None:

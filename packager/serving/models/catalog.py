@@ -46,8 +46,8 @@ class Catalog:
         self._watcher: threading.Thread | None = None
         self._closed = False
 
-    def reload(self, models: Sequence[ModelConfig] | None) -> None:
-        """Serve ``models`` from now on, and wait until each new one is available.
+    def reload(self, models: Sequence[ModelConfig] | None, *, seconds: float | None = None) -> None:
+        """Serve ``models`` from now on, and wait until each new one is available, for so long at most.
 
         ``None`` is a configuration that says nothing, which may only be the first one: models may follow.
         Raises StatusError, before anything changes, if the configuration cannot be right; or afterwards, if a
@@ -63,10 +63,15 @@ class Catalog:
             new = [model.name for model in models if model.name not in self._models]
             self._replace(models, labels)
             self._poll_soon()
-            failed = self._keeper.wait_until_decided(new)
-            if failed:
-                raise _not_available("servable(s)" if first else "model(s)", failed)
-            log.info("Finished adding/updating models")
+        # Others may reload meanwhile: a model whose folder never comes must not be the last one configured
+        failed = self._keeper.wait_until_decided(
+            new, seconds=seconds, given_up=lambda name: name not in self._models
+        )
+        if failed:
+            raise _not_available("servable(s)" if first else "model(s)", failed)
+        if given_up := [name for name in new if name not in self._models]:
+            raise StatusError(Code.ABORTED, f"removed before they were available: {', '.join(given_up)}")
+        log.info("Finished adding/updating models")
 
     def has(self, models: Sequence[ModelConfig] | None) -> bool:
         """Tell whether these are the models that are served now, as they are configured."""

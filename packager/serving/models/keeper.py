@@ -74,29 +74,45 @@ class Keeper:
             told = self._told.get(model, {})
             return [told[number] for number in sorted(told, reverse=True)]
 
-    def wait_until_decided(self, models: Iterable[str]) -> list[Version]:
-        """Wait until each model has an available version, or none that could become so.
+    def wait_until_decided(
+        self,
+        models: Iterable[str],
+        *,
+        seconds: float | None = None,
+        given_up: Callable[[str], bool] = lambda model: False,  # noqa: ARG005
+    ) -> list[Version]:
+        """Wait until each model has an available version, or none that could become so, or is given up.
 
-        Returns the highest version of each model that has none available.
+        Returns the highest version of each model that has none available. Raises StatusError when so many
+        seconds are over.
         """
         names = list(models)
         with self._changed:
-            self._changed.wait_for(lambda: all(self._decided(name) for name in names))
+            if not self._changed.wait_for(
+                lambda: all(given_up(name) or self._decided(name) for name in names), seconds
+            ):
+                raise StatusError(
+                    Code.DEADLINE_EXCEEDED, f"no version to load was found in time: {', '.join(names)}"
+                )
             newest = [self._newest(name) for name in names if not self._available(name)]
         return [version for version in newest if version]
 
     def _decided(self, model: str) -> bool:
-        versions = self._managed.get(model, {}).values()
+        versions = self._wanted(model)
         if not versions or not all(version.settled for version in versions):
             return False
-        return self._available(model) or all(version.state is State.END for version in versions)
+        failed = [version for version in versions if version.state is State.END and version.error]
+        return self._available(model) or failed == versions
 
     def _available(self, model: str) -> bool:
-        return (model, None) in self._serving
+        return any(version.state is State.AVAILABLE for version in self._wanted(model))
 
     def _newest(self, model: str) -> Version | None:
-        versions = self._managed.get(model)
-        return versions[max(versions)] if versions else None
+        return max(self._wanted(model), key=lambda version: version.number, default=None)
+
+    def _wanted(self, model: str) -> list[Version]:
+        """Return the versions that are wanted, not what is left of a model that was removed and is back."""
+        return [version for version in self._managed.get(model, {}).values() if version.wanted]
 
     def _enter(self, version: Version, state: State) -> None:
         """Put a version into a state, and tell it. The lock is held, here and in what follows."""

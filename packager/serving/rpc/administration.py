@@ -32,7 +32,7 @@ class ModelService:
                 added.status.error_message = status.error.message
         return response
 
-    def HandleReloadConfigRequest(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802, ARG002
+    def HandleReloadConfigRequest(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802
         """Serve other models from now on."""
         try:
             if request.config.WhichOneof("choice") != "model_config_list":
@@ -45,7 +45,8 @@ class ModelService:
                     "\nConfig entry\n\tindex : %d\n\tpath : %s\n\tname : %s\n\tplatform : %s",
                     *(index, model.base_path, model.name, model.model_platform),
                 )
-            self.catalog.reload(models_of(request.config))
+            seconds = timeout_ms / 1000 if timeout_ms else None
+            self.catalog.reload(models_of(request.config), seconds=seconds)
         except StatusError as error:
             log.error("ReloadConfig failed: %s", error.message)
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from packager.serving.models.keeper import Keeper
 from packager.serving.models.policies import All
 from packager.serving.models.states import State
 from packager.serving.native.servable import Servable
-from packager.serving.status import StatusError, not_found
+from packager.serving.status import Code, StatusError, not_found
 
 MakeCatalog = Callable[..., Catalog]
 
@@ -176,3 +177,24 @@ def test_a_configuration_is_known_again(catalog: MakeCatalog, base: Path) -> Non
     assert not models.has((model(base, stable=1),))
     assert not models.has(())
     assert not models.has(None)
+
+
+def test_a_model_that_never_comes_holds_nobody_up(catalog: MakeCatalog, base: Path) -> None:
+    models = catalog()
+    models.reload([model(base)])
+    with pytest.raises(StatusError) as late:
+        models.reload([model(base), model(base, "absent")], seconds=0.05)
+    assert (late.value.code, late.value.message) == (
+        Code.DEADLINE_EXCEEDED,
+        "no version to load was found in time: absent",
+    )
+    with ThreadPoolExecutor(1) as other:
+        waiting = other.submit(models.reload, [model(base), model(base, "missing")])
+        eventually(lambda: "missing" in models.names())
+        models.reload([model(base)])
+        with pytest.raises(StatusError) as replaced:
+            waiting.result()
+    assert (replaced.value.code, replaced.value.message) == (
+        Code.ABORTED,
+        "removed before they were available: missing",
+    )

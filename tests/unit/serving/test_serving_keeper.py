@@ -205,3 +205,19 @@ def test_a_bug_in_loading_is_a_failed_load() -> None:
     assert failed.error
     assert failed.error.code is Code.INTERNAL
     assert failed.error.message == "ZeroDivisionError: ours"
+
+
+def test_a_model_that_was_removed_and_is_back_is_waited_for_anew(keeper: Keeper, loads: Loads) -> None:
+    keeper.want("m", folders(1))
+    keeper.wait_until_decided(["m"])
+    keeper.want("m", {})
+    eventually(lambda: states(keeper) == {1: State.END})
+    with pytest.raises(StatusError):
+        keeper.wait_until_decided(["m"], seconds=0.02)
+    loads.go_on.clear()
+    keeper.want("m", folders(1))
+    with pytest.raises(StatusError):
+        keeper.wait_until_decided(["m"], seconds=0.02)
+    loads.go_on.set()
+    assert keeper.wait_until_decided(["m"]) == []
+    assert serving(keeper) == 1
