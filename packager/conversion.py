@@ -30,6 +30,7 @@ from packager.values import (
     Endpoint,
     FileKind,
     Inspection,
+    Optimization,
     Signature,
     Supplied,
 )
@@ -69,6 +70,7 @@ class ConversionResult:
     warnings: tuple[str, ...]
     fallbacks: tuple[str, ...]
     peak_memory: int
+    optimization: Optimization | None = None
 
     @property
     def parity(self) -> float:
@@ -122,6 +124,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     import tensorflow as tf
 
     from packager.loading.loading import load_model
+    from packager.optimizing import Optimizing
     from packager.savedmodel.export import export, writing
     from packager.savedmodel.given import read_requests
     from packager.savedmodel.warmup import check_count, write_warmup
@@ -148,8 +151,9 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     check_count(len(endpoints), options.warmup)
     source = _Source(model, endpoints, given, request.inspection.size, options.close, report)
     source.record()
+    optimizing = Optimizing.of(model, endpoints, report) if options.optimize else None
     exported = export(endpoints, request.work, resources=model.resources, report=report)
-    deviations = source.compare(request.work)
+    deviations = source.compare(request.work, optimized=optimizing is not None)
     golden = _compare_golden(request, model, endpoints[0], report)
     say(report, "writing the contract")
     contract = Contract(
@@ -175,13 +179,14 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
         tensorflow=tf.__version__,
         source_sha256=contract.source_sha256,
         signatures=exported.signatures,
-        bindings=model.bindings,
+        bindings=optimizing.noted(model.bindings) if optimizing else model.bindings,
         parameters=model.parameters,
         deviations=deviations,
         golden=golden,
         warnings=(*model.warnings, *exported.warnings, *unscaled, *shipped(options)),
         fallbacks=(*exported.fallbacks, *source.fallbacks),
         peak_memory=peak_memory(),
+        optimization=optimizing.measured(request.work, source.samples[0], report) if optimizing else None,
     )
 
 
@@ -219,11 +224,18 @@ class _Source:
             self._hold(error)
             self._record()
 
-    def compare(self, folder: Path) -> tuple[Deviation, ...]:
-        """Ask the SavedModel in ``folder`` the same; return the largest difference of each output."""
+    def compare(self, folder: Path, *, optimized: bool = False) -> tuple[Deviation, ...]:
+        """Ask the SavedModel in ``folder`` the same; return the largest difference of each output.
+
+        The source cannot be asked anew where its weights were ``optimized`` since.
+        """
         try:
             return self._compare(folder)
         except ParityError as error:
+            if optimized:
+                raise ParityError(
+                    f"optimized, {error.message}", hint=f"convert without --optimize; {error.hint}"
+                ) from error
             self._hold(error)
             self._record()
             return self._compare(folder)

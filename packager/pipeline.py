@@ -111,6 +111,11 @@ def convert(
         declaration = read_declaration(options.signature, model_file=inspection.path)
     else:
         declaration = find_declaration(Path(), name, model_file=inspection.path) or Declaration()
+    if options.optimize and inspection.kind is FileKind.SAVED_MODEL:
+        raise UsageError(
+            f"--optimize changes weights of layers, and {os.fspath(file)!r}, a SavedModel, tells of none",
+            hint="convert the .h5 file that it was made from, or leave --optimize out",
+        )
     as_it_is = inspection.kind is FileKind.SAVED_MODEL and not _signs_anew(inspection, options, declaration)
     with new_version(Path(output), name, version=version, replace=force) as slot:
         request = ConversionRequest(
@@ -148,6 +153,7 @@ def convert(
         parity=result.parity,
         deviations=result.deviations,
         golden=result.golden,
+        optimization=result.optimization,
         as_it_is=as_it_is,
         warnings=(*(f"layer {layer!r}: bytecode from the file was run" for layer in ran), *result.warnings),
         fallbacks=result.fallbacks,

@@ -175,6 +175,16 @@ Keras1Backend = Annotated[
 ]
 
 
+Optimize = Annotated[
+    bool,
+    typer.Option(
+        "--optimize",
+        help="Fold batch normalisation into the weights before it, and measure what that gains: answers move "
+        "by rounding.",
+    ),
+]
+
+
 def parse_options(
     *,
     input_name: InputName = None,
@@ -198,6 +208,7 @@ def parse_options(
     rtol: Rtol = 1e-5,
     atol: Atol = 1e-5,
     compatible_with: CompatibleWith = None,
+    optimize: Optimize = False,
 ) -> ConversionOptions:
     """Parse the options of a conversion, or raise UsageError."""
     return ConversionOptions(
@@ -223,6 +234,7 @@ def parse_options(
         warmup_samples=warmup_samples,
         close=Closeness(rtol=rtol, atol=atol),
         compatible_with=compatible_with,
+        optimize=optimize,
     )
 
 

@@ -10,7 +10,7 @@ from packager.cli import options
 from packager.cli.conversion_options import Chosen, with_conversion_options
 from packager.cli.screen import screen, size_text
 from packager.reproduction import verify_conversion
-from packager.values import Binding, Conversion, VerifiedVersion
+from packager.values import Binding, Conversion, Optimization, VerifiedVersion
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -80,6 +80,8 @@ def render(conversion: Conversion, console: Console) -> None:
     console.print(f"  parity      largest difference from the source model {conversion.parity:.3g}")
     if conversion.golden is not None:
         console.print(f"  golden      largest difference from the golden outputs {conversion.golden:.3g}")
+    if conversion.optimization is not None:
+        _render_gain(conversion.optimization, console)
     if len(conversion.deviations) > 1:
         for found in conversion.deviations:
             console.print(f"    {found.largest:<9.3g} {escape(found.signature)} {escape(found.output)}")
@@ -87,6 +89,17 @@ def render(conversion: Conversion, console: Console) -> None:
         _render_bindings(conversion.bindings, console)
     for warning in conversion.warnings:
         console.print(f"  [yellow]warning[/]     {escape(warning)}")
+
+
+def _render_gain(done: Optimization, console: Console) -> None:
+    before, after = done.before, done.after
+    console.print(f"  optimized   {len(done.folded)} batch normalisations went into weights")
+    for name, old, new in (
+        (f"a request of {done.batch}", f"{before.latency_ms:.3g}", f"{after.latency_ms:.3g} ms"),
+        ("loading", f"{before.load_seconds:.2f}", f"{after.load_seconds:.2f} s"),
+        ("size", size_text(before.size), size_text(after.size)),
+    ):
+        console.print(f"    {name}: {old} -> {new}")
 
 
 def _origin(conversion: Conversion) -> str:

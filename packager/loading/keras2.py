@@ -20,6 +20,7 @@ from packager.loading.bindings import Convert, prove_bindings, set_layers
 from packager.loading.channels import compute_channels_last
 from packager.loading.deferred import DeferredVariable, deferred_variables, hold, in_pieces
 from packager.loading.failures import loader_failures
+from packager.loading.folding import folds
 from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.keras1 import Shapes, upgrade
 from packager.loading.keras2_places import places_of
@@ -117,6 +118,7 @@ def loaded(
     return LoadedModel(
         call=_caller(model),
         hold=lambda: hold(model.variables),
+        folds=lambda: tuple(folds(model, tf_keras.layers)),
         resources=resources_of(model),
         inputs=describe_inputs(model, [published.get(name, name) for name in model.input_names]),
         outputs=describe_outputs(model, [published.get(name, name) for name in model.output_names]),

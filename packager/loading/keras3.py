@@ -17,6 +17,7 @@ from packager.errors import ModelLoadError
 from packager.loading.bindings import prove_bindings, set_layers
 from packager.loading.deferred import hold
 from packager.loading.failures import loader_failures
+from packager.loading.folding import folds
 from packager.loading.frugal import frugal_answering, frugal_building
 from packager.loading.inputs import describe_inputs, describe_outputs
 from packager.loading.model import LoadedModel
@@ -97,6 +98,7 @@ def loaded(
     return LoadedModel(
         call=_caller(model),
         hold=lambda: hold(model.variables),
+        folds=lambda: tuple(folds(model, keras.layers)),
         resources=resources_of(model),
         inputs=describe_inputs(model, _names(model.inputs, published)),
         outputs=describe_outputs(model, _names(model.outputs, published)),

@@ -26,6 +26,8 @@ class LoadedModel:
     """Inputs in order → outputs in order, in inference mode; takes and returns TensorFlow tensors."""
     hold: Callable[[], bool]
     """Reads weights that are in the file only, and keeps them in memory; tells whether there were any."""
+    folds: Callable[[], Sequence[Any]] = tuple
+    """Finds the batch normalisations that can go into the weights before them (``folding.Fold``)."""
     resources: tuple[Any, ...]
     """What has to be saved beside the variables: lookup tables."""
     inputs: tuple[ModelInput, ...]

@@ -111,6 +111,9 @@ class ConversionOptions:
     compatible_with: str | None = None
     """A target whose clients must not break: what would break them is refused."""
 
+    optimize: bool = False
+    """Whether batch normalisations go into the weights before them, and what that gains is measured."""
+
 
 AS_THE_SOURCE = ConversionOptions()
 
@@ -121,6 +124,29 @@ class StageTime:
 
     name: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingCost:
+    """What a SavedModel costs a server, measured with TensorFlow's C API."""
+
+    load_seconds: float
+    latency_ms: float
+    """Of a request, the quickest of several."""
+    size: int
+    """Bytes of the graph and the weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optimization:
+    """What was changed for speed, and what that gained; ``parity`` tells how far it moved the answers."""
+
+    folded: tuple[str, ...]
+    """Layers whose batch normalisation went into the weights before them."""
+    batch: int
+    """How many examples the request had that was timed."""
+    before: ServingCost
+    after: ServingCost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +173,8 @@ class Conversion:
     """Largest absolute difference from the golden outputs, where there were any."""
     as_it_is: bool = False
     """Whether the source was a SavedModel, and this is a copy of it, byte for byte."""
+    optimization: Optimization | None = None
+    """What ``--optimize`` did, where there was anything to do."""
     warnings: tuple[str, ...] = ()
     fallbacks: tuple[str, ...] = ()
     """Why something was done in an ordinary way, which takes more memory, instead of as a stream."""
