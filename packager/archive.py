@@ -28,7 +28,9 @@ _LARGEST_VOCABULARIES = 256 << 20
 _MOST_MEMBERS = 10_000
 _ANY_RATIO = 64 << 20
 """Bytes up to which a member may be compressed as well as it likes."""
-_HIGHEST_RATIO = 50
+_ANY_SIZE = 1 << 30
+"""Bytes up to which a member may be compressed as pruned weights can be, and beyond which as others are."""
+_HIGHEST_RATIO, _USUAL_RATIO = 50, 4
 """Keras stores without compression; of trained weights, deflate saves a tenth."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
@@ -138,10 +140,9 @@ def _check_member(member: zipfile.ZipInfo, quoted: str) -> None:
         raise UnsafeFileError(
             f"refused {quoted}: {_shown(name)} is of {size:,} bytes, at most {_LARGEST[name]:,} are read"
         )
-    if size > max(_ANY_RATIO, _HIGHEST_RATIO * member.compress_size):
-        raise UnsafeFileError(
-            f"refused {quoted}: {_shown(name)} would fill {size:,} bytes from {member.compress_size:,}"
-        )
+    packed = member.compress_size
+    if size > max(_ANY_RATIO, min(_ANY_SIZE, _HIGHEST_RATIO * packed), _USUAL_RATIO * packed):
+        raise UnsafeFileError(f"refused {quoted}: {_shown(name)} would fill {size:,} bytes from {packed:,}")
     if member.flag_bits & _ENCRYPTED or member.compress_type not in _METHODS:
         how = "encrypted" if member.flag_bits & _ENCRYPTED else "compressed in a way that Keras never uses"
         raise ModelFileError(

@@ -12,7 +12,7 @@ from pathlib import Path
 from packager.archive import CONFIG, METADATA, WEIGHTS, read_texts, unpack
 from packager.errors import ModelFileError
 from packager.h5.architecture import LayerConfig, model_inputs, model_layers, model_outputs
-from packager.h5.config import Json, as_object, as_text, parse_config, parse_json
+from packager.h5.config import COMPILED, Json, as_object, as_text, never_compiled, parse_config, parse_json
 from packager.h5.confinement import confined
 from packager.h5.container import check_container
 from packager.h5.lambdas import LambdaTrust
@@ -21,8 +21,6 @@ from packager.h5.objects import Contents, survey
 from packager.h5.opening import open_file
 from packager.h5.weights import summarize_keras3
 from packager.values import FileKind, Inspection, LayerSummary
-
-_COMPILED = "compile_config"
 
 
 def inspect_archive(path: Path, supplied: Collection[str], trust: LambdaTrust) -> Inspection:
@@ -50,7 +48,7 @@ def _read_config(path: Path) -> dict[str, Json]:
     config, findings = parse_config(text, CONFIG)
     if findings:
         raise ModelFileError(f"{os.fspath(path)!r}: {findings[0].message}", hint="save the model again")
-    done: dict[str, Json] = _never_compiled(config)
+    done: dict[str, Json] = never_compiled(config)
     return done
 
 
@@ -60,7 +58,7 @@ def _inspect(path: Path, folder: Path, supplied: Collection[str], trust: LambdaT
     version = as_text(as_object(metadata).get("keras_version")) or None
     config, problems = parse_config(archive.config, CONFIG)
     model = describe_model(
-        _never_compiled(config),
+        never_compiled(config),
         list(_compiling(config)),
         version,
         supplied,
@@ -92,20 +90,11 @@ def _inspect(path: Path, folder: Path, supplied: Collection[str], trust: LambdaT
     )
 
 
-def _never_compiled(value: Json) -> Json:
-    """Return an architecture without losses, metrics and optimizers: packager never compiles a model."""
-    if isinstance(value, list):
-        return [_never_compiled(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    return {key: _never_compiled(inner) for key, inner in value.items() if key != _COMPILED}
-
-
 def _compiling(value: Json) -> Iterator[Json]:
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _compiling(inner)
-    if isinstance(value, dict) and _COMPILED in value:
-        yield value[_COMPILED]
+    if isinstance(value, dict) and COMPILED in value:
+        yield value[COMPILED]
 
 
 def _layers(model: Model, contents: Contents) -> tuple[LayerSummary, ...]:

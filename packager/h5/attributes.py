@@ -21,6 +21,8 @@ Location: TypeAlias = h5f.FileID | h5g.GroupID | h5d.DatasetID
 
 _LIMIT = 32 * 2**20
 """Bytes of one attribute; real architectures take up to some 5 MiB."""
+_MOST_CHUNKS = _LIMIT >> 15
+"""Pieces of one attribute: Keras fills one nearly to 64 KiB before it begins another."""
 
 
 def decode(raw: bytes) -> str:
@@ -44,7 +46,7 @@ def read_texts(place: Location, name: str) -> tuple[str, ...] | None:
         chunks += texts
         number += 1
         room -= sum(map(len, texts))
-        if room < 0:
+        if room < 0 or number > _MOST_CHUNKS:
             raise _too_large(name)
     return tuple(chunks) if number else None
 
@@ -75,5 +77,6 @@ def _text(item: object) -> str:
 
 def _too_large(name: str) -> ModelFileError:
     return ModelFileError(
-        f"attribute {name!r} is larger than {_LIMIT >> 20} MiB", hint="no Keras writes such a file"
+        f"attribute {name!r} is larger than {_LIMIT >> 20} MiB, or in more than {_MOST_CHUNKS:,} pieces",
+        hint="no Keras writes such a file",
     )

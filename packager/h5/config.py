@@ -16,6 +16,8 @@ from packager.values import Finding
 Json = Any
 """What ``json.loads`` returns: nothing about its type is known."""
 
+COMPILED = "compile_config"
+"""Key of losses, metrics and optimizers beside an architecture of Keras 3."""
 _DEEPEST = 120
 """Levels of JSON. A model nested in models takes four levels a model."""
 
@@ -103,3 +105,12 @@ def as_text(value: Json) -> str:
 def config_of(entry: Json) -> dict[str, Json]:
     """Return the ``config`` of a serialized object, empty where it is none or a list (Keras 1)."""
     return as_object(as_object(entry).get("config"))
+
+
+def never_compiled(value: Json) -> Json:
+    """Return an architecture without losses, metrics and optimizers: packager never compiles a model."""
+    if isinstance(value, list):
+        return [never_compiled(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: never_compiled(inner) for key, inner in value.items() if key != COMPILED}

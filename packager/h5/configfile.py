@@ -14,7 +14,7 @@ import yaml
 from packager.errors import ModelFileError, UnsafeFileError
 from packager.h5.architecture import written_by_keras3
 from packager.h5.code import code_findings, custom_objects
-from packager.h5.config import Json, parse_config, walk
+from packager.h5.config import Json, never_compiled, parse_config, walk
 from packager.h5.lambdas import LambdaTrust, lambda_hint
 from packager.h5.model import MOST_FINDINGS
 from packager.h5.spec import read_spec
@@ -53,7 +53,8 @@ def read_config_file(path: Path, *, leave_open: bool = False) -> dict[str, Json]
             f"{os.fspath(path)!r} is no architecture: {findings[0].message}",
             hint="write it with model.to_json()",
         )
-    return config
+    plain: dict[str, Json] = never_compiled(config)
+    return plain
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]

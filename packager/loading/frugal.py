@@ -16,9 +16,12 @@ import tensorflow as tf
 from keras.src.backend import Variable, numpy
 from keras.src.ops.function import Function
 
+from packager.loading import timesteps
 from packager.loading.deferred import Initial, deferred_variables, in_pieces
 from packager.loading.replaced import replaced
 from packager.pieces import gathered, multiplied
+
+_Steps = keras.layers.TimeDistributed
 
 
 @contextmanager
@@ -28,6 +31,8 @@ def frugal_building() -> Iterator[None]:
         patches.enter_context(deferred_variables())
         patches.enter_context(replaced(Variable, "_initialize_with_initializer", _initialize))
         patches.enter_context(replaced(keras.Sequential, "from_config", classmethod(_from_config)))
+        patches.enter_context(replaced(_Steps, "compute_output_shape", timesteps.output_shape))
+        patches.enter_context(replaced(_Steps, "call", timesteps.call))
         yield
 
 
@@ -38,6 +43,7 @@ def frugal_answering() -> Iterator[None]:
         patches.enter_context(replaced(Function, "_run_through_graph", _run_through_graph))
         patches.enter_context(replaced(numpy, "matmul", _matmul))
         patches.enter_context(replaced(numpy, "take", _take))
+        patches.enter_context(replaced(_Steps, "call", timesteps.call))
         yield
 
 

@@ -43,7 +43,7 @@ _ARGUMENTS = {
 }
 _KEPT = frozenset(
     """
-    activation alpha axis batch_input_shape cropping depth_multiplier dims epsilon go_backwards
+    activation alpha axis batch_input_shape bounded cropping depth_multiplier dims epsilon go_backwards
     input_shape l1 l2 mask_value mask_zero merge_mode momentum n name padding pool_size
     return_sequences shared_axes size sparse stateful strides target_shape theta trainable unroll
     """.split()  # noqa: SIM905 - a list of names reads best as words
@@ -68,6 +68,7 @@ _MERGES = {
     "dot": "Dot",
     "cos": "CosineMerge",
 }
+_SHARING = ("PReLU", "SReLU", "ParametricSoftplus")
 _RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 _ORDERINGS = {"tf": "channels_last", "th": "channels_first"}
 _FORGET_ORDERING = frozenset(
@@ -80,14 +81,14 @@ def upgrade(config: Mapping[str, Any], *, stored: Shapes | None = None, backend:
     """Return the architecture as Keras 2 would have written it, or raise ModelLoadError.
 
     Some layers did not record all that they were made with: ``stored`` tells the axes that a PReLU shares,
-    and the other layers, else ``backend``, where the channels are.
+    and the other layers, else ``backend``, where the channels are. A SReLU computed otherwise on Theano.
     """
     if config.get("class_name") not in ("Sequential", "Model"):
         raise ModelLoadError(
             f"a Keras 1 model of class {config.get('class_name')!r}", hint="save it as Sequential or Model"
         )
     ordering = next(_orderings(config), "th" if backend == "theano" else "tf")
-    return _upgrade_model(_completed(config, ordering, stored or {}))
+    return _upgrade_model(_completed(config, ordering, stored or {}, theano=backend == "theano"))
 
 
 def _orderings(node: Any) -> Iterator[str]:
@@ -102,17 +103,19 @@ def _orderings(node: Any) -> Iterator[str]:
             yield from _orderings(value)
 
 
-def _completed(node: Any, ordering: str, stored: Shapes) -> Any:
+def _completed(node: Any, ordering: str, stored: Shapes, *, theano: bool) -> Any:
     """Add to each layer what Keras 1 forgot to record."""
     if isinstance(node, list):
-        return [_completed(value, ordering, stored) for value in node]
+        return [_completed(value, ordering, stored, theano=theano) for value in node]
     if not isinstance(node, Mapping):
         return node
-    done = {key: _completed(value, ordering, stored) for key, value in node.items()}
+    done = {key: _completed(value, ordering, stored, theano=theano) for key, value in node.items()}
     class_name, config = done.get("class_name"), done.get("config")
     if class_name in _FORGET_ORDERING and isinstance(config, dict):
         config.setdefault("dim_ordering", ordering)
-    if class_name == "PReLU" and isinstance(config, dict):
+    if class_name == "SReLU" and isinstance(config, dict):
+        config["bounded"] = theano
+    if class_name in _SHARING and isinstance(config, dict):
         shapes = stored.get(config.get("name", ""), ())
         config["shared_axes"] = [axis + 1 for shape in shapes[:1] for axis, n in enumerate(shape) if n == 1]
     return done

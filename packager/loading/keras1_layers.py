@@ -55,34 +55,55 @@ class MaxoutDense(layers.Layer):  # type: ignore[misc]
         return tf.reduce_max(pieces + self.bias if self._use_bias else pieces, axis=1)
 
 
-class ParametricSoftplus(layers.Layer):  # type: ignore[misc]
+class _Activation(layers.Layer):  # type: ignore[misc]
+    """An activation with learnt numbers, one for each place in its input but along ``shared_axes``."""
+
+    names: tuple[str, ...]
+    """Of the weights, in the order of Keras 1."""
+
+    def __init__(self, shared_axes: Sequence[int] = (), **options: Any) -> None:
+        super().__init__(**options)
+        self._shared_axes = shared_axes
+
+    def build(self, shape: Any) -> None:
+        """Make the weights."""
+        sizes = [1 if axis in self._shared_axes else size for axis, size in enumerate(shape)][1:]
+        self.learnt = [self.add_weight(name, sizes) for name in self.names]
+        super().build(shape)
+
+
+class ParametricSoftplus(_Activation):
     """``alpha * softplus(beta * x)``."""
 
-    def build(self, shape: Any) -> None:
-        """Make the weights in the order of Keras 1."""
-        self.alpha, self.beta = (self.add_weight(n, shape[1:]) for n in ("alphas", "betas"))
-        super().build(shape)
+    names = ("alphas", "betas")
 
     def call(self, inputs: Any) -> Any:
         """Answer for a batch."""
-        return tf.math.softplus(self.beta * inputs) * self.alpha
+        alpha, beta = self.learnt
+        return tf.math.softplus(beta * inputs) * alpha
 
 
-class SReLU(layers.Layer):  # type: ignore[misc]
-    """Linear in three pieces, with learnt ends and slopes."""
+class SReLU(_Activation):
+    """Linear in three pieces, with learnt ends and slopes.
 
-    def build(self, shape: Any) -> None:
-        """Make the weights in the order of Keras 1."""
-        names = ("t_left", "a_left", "t_right", "a_right")
-        self.t_left, self.a_left, self.t_right, self.a_right = (self.add_weight(n, shape[1:]) for n in names)
-        super().build(shape)
+    On Theano the width of the middle piece bounded the left one as well, where its slope was negative
+    (``relu`` in keras/backend).
+    """
+
+    names = ("t_left", "a_left", "t_right", "a_right")
+
+    def __init__(self, bounded: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self._bounded = bounded
 
     def call(self, inputs: Any) -> Any:
         """Answer for a batch."""
-        from_left, width = inputs - self.t_left, tf.abs(self.t_right)
-        left = tf.where(from_left > 0, from_left, self.a_left * from_left)
-        right = self.a_right * tf.nn.relu(from_left - width)
-        return self.t_left + tf.minimum(left, width) + right
+        t_left, a_left, t_right, a_right = self.learnt
+        beyond, width = inputs - t_left, tf.abs(t_right)
+        left = a_left * beyond
+        left = tf.minimum(left, width) if self._bounded else left
+        right = a_right * tf.nn.relu(beyond - width)
+        return t_left + tf.where(beyond > 0, tf.minimum(beyond, width), left) + right
 
 
 class SampleNormalization(layers.Layer):  # type: ignore[misc]
@@ -134,6 +155,8 @@ def arrange(layer: Any, arrays: Sequence[Any]) -> list[Any]:
     kind = type(layer).__name__
     if kind == "Highway" and len(arrays) == 4 and arrays[1].ndim == 1:  # before 1.2: each bias by its kernel
         return [arrays[0], arrays[2], arrays[1], arrays[3]]
+    if kind == "SeparableConv2D" and layer.data_format == "channels_first":
+        return [np.transpose(a, (2, 3, 1, 0)) if a.ndim == 4 else a for a in arrays]
     if kind == "ConvLSTM2D" and len(arrays) == 12:
         if layer.data_format == "channels_first":
             arrays = [np.transpose(a, (2, 3, 1, 0)) if a.ndim == 4 else a for a in arrays]

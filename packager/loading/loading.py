@@ -16,6 +16,7 @@ from packager.loading.keras1 import is_keras1, upgrade
 from packager.loading.lambdas import with_functions
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
+from packager.loading.olderkeras2 import with_defaults_of_old
 from packager.loading.state import forget_state, without_state
 from packager.loading.target import Target
 from packager.loading.usercode import custom_objects, keras_is_tf_keras
@@ -153,8 +154,12 @@ def _built(
         return Target.of(model, library), {}
     library = _library(generation)
     with loader_failures(library.name()):
-        valid_config, published = with_valid_names(upgrade(config) if is_keras1(config) else config)
+        valid_config, published = with_valid_names(_todays(config) if generation == 2 else config)
         return Target.of(library.build(valid_config, objects), library), published
+
+
+def _todays(config: Config) -> Config:
+    return upgrade(config) if is_keras1(config) else with_defaults_of_old(config)
 
 
 def _generation(inspection: Inspection, config: Config | None) -> int:

@@ -92,6 +92,19 @@ def attention() -> Any:
 
 
 @model
+def steps() -> Any:
+    """A model for each step of any number of them, and for a known number."""
+
+    def each() -> Any:
+        given = L.Input((4, 4, 2))
+        return keras.Model(given, L.Dense(3, activation="tanh")(L.Flatten()(L.Conv2D(2, 3)(given))))
+
+    known, any_number = L.Input((3, 4, 4, 2), name="known"), L.Input((None, 4, 4, 2), name="any_number")
+    a, b = L.TimeDistributed(each())(known), L.TimeDistributed(each())(any_number)
+    return keras.Model([known, any_number], [L.LSTM(2)(a), L.TimeDistributed(L.Dense(2))(b)])
+
+
+@model
 def normalized() -> Any:
     layer = L.Normalization()
     layer.adapt(RANDOM.rand(50, 3).astype("f4") * 10)
@@ -174,7 +187,10 @@ def randomized(built: Any) -> Any:
 
 
 def question(tensor: Any) -> Any:
-    shape, dtype = (4, *tensor.shape[1:]), str(getattr(tensor.dtype, "name", tensor.dtype))
+    shape, dtype = (
+        (4, *(6 if n is None else n for n in tensor.shape[1:])),
+        str(getattr(tensor.dtype, "name", tensor.dtype)),
+    )
     if dtype == "string":
         return WORDS[RANDOM.randint(0, len(WORDS), shape)]
     return RANDOM.randint(0, 9, shape).astype(dtype) if "int" in dtype else RANDOM.rand(*shape).astype("f4")

@@ -14,6 +14,7 @@ from packager.progress import Report
 from packager.values import Supplied
 
 ARCHIVE = Path(__file__).with_name("recorded") / "theano.zip"
+ON_TENSORFLOW = ARCHIVE.with_name("tensorflow.zip")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from loads import KERAS2, in_child
-from recorded import ARCHIVE, Comparison, compare_all, recorded_names
+from recorded import ARCHIVE, ON_TENSORFLOW, Comparison, compare_all, recorded_names
 
 from packager.values import Supplied
 
@@ -58,3 +58,26 @@ def test_the_backend_is_asked_for_where_it_matters_and_only_there(folder: Path) 
         assert error is not None
         assert "backend not recorded" in error.message
         assert "--keras1-backend theano" in error.hint
+
+
+@pytest.fixture(scope="module")
+def on_tensorflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("on_tensorflow")
+    with zipfile.ZipFile(ON_TENSORFLOW) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_what_was_computed_on_tensorflow_is_computed_so(on_tensorflow: Path) -> None:
+    """Kernels of a separable convolution lie as on Theano there, and SReLU is another function."""
+    names = ["1.2.2/srelu", "1.2.2/separable_th", "1.2.2/shared_axes"]
+    for name, found in compared(on_tensorflow, names, Supplied(keras1_backend="tensorflow")).items():
+        assert found.error is None, f"{name}: {found.error}: {found.error.details}"
+        assert found.difference < 1e-5, name
+
+
+def test_an_architecture_beside_its_weights_has_the_defaults_of_its_time(on_tensorflow: Path) -> None:
+    supplied = Supplied(architecture=str(on_tensorflow / "2.0.8" / "gru_weights.json"))
+    (found,) = compared(on_tensorflow, ["2.0.8/gru_weights"], supplied).values()
+    assert found.error is None, f"{found.error}: {found.error.details}"
+    assert found.difference < 1e-6

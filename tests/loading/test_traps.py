@@ -28,6 +28,7 @@ NAMES = [
     "nested",
     "recurrent",
     "attention",
+    "steps",
     "normalized",
     "mixed_precision",
     "channels_first",

@@ -82,3 +82,10 @@ def test_chunks_that_are_huge_together_are_refused(file: h5py.File) -> None:
         file.attrs.create(f"told{number}", "x" * 2**24, dtype=h5py.string_dtype())
     with pytest.raises(ModelFileError, match="attribute 'told' is larger than 32 MiB"):
         read_text(file.id, "told")
+
+
+def test_more_chunks_than_keras_makes_are_refused(file: h5py.File) -> None:
+    for number in range(1100):
+        file.attrs[f"told{number}"] = "x"
+    with pytest.raises(ModelFileError, match="or in more than 1,024 pieces"):
+        read_text(file.id, "told")

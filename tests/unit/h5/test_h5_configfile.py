@@ -1,0 +1,24 @@
+"""An architecture in a file of its own: what compiled the model is no part of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from packager.h5.configfile import custom_classes, read_config_file
+
+
+def test_a_loss_that_compiled_the_model_is_not_asked_for(tmp_path: Path) -> None:
+    """``to_json()`` of Keras 3 tells it beside the architecture, and beside those of inner models."""
+    compiled = {"loss": {"class_name": "function", "config": "my_loss", "registered_name": "my_loss"}}
+    inner = {
+        "class_name": "Sequential",
+        "config": {"name": "inner", "layers": []},
+        "compile_config": compiled,
+    }
+    model = {"class_name": "Sequential", "config": {"layers": [inner]}, "compile_config": compiled}
+    (tmp_path / "model.json").write_text(json.dumps(model))
+    config = read_config_file(tmp_path / "model.json")
+    assert "my_loss" not in json.dumps(config)
+    assert custom_classes(config) == ()
+    assert config["config"]["layers"][0]["config"] == {"name": "inner", "layers": []}
