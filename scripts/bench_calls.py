@@ -1,7 +1,7 @@
 """Calls a model in this process, with no server: ``python bench_calls.py VERSION_FOLDER SHAPE FLOATS_FILE``.
 
-For each line ``CLIENTS SECONDS`` on stdin it has so many threads call the model for so long, from bytes to
-bytes, and prints the seconds that each call took as one line of JSON.
+For each line ``CLIENTS SECONDS CALLS`` on stdin it has so many threads call the model for so long, or each so
+often, from bytes to bytes, and prints the seconds that each call took as one line of JSON.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ def main(folder: str, shape_text: str, floats_file: str) -> None:
         (y,) = servable.session.run([(source, Tensor.from_bytes(DType.FLOAT, shape, floats))], [target])
         return y.to_bytes()
 
-    def call_until(deadline: float) -> list[float]:
-        seconds, began = [], time.perf_counter()
-        while began < deadline:
+    def call_until(deadline: float, calls: int) -> list[float]:
+        seconds: list[float] = []
+        began = time.perf_counter()
+        while len(seconds) < calls if calls else began < deadline:
             call()
             ended = time.perf_counter()
             seconds.append(ended - began)
@@ -46,10 +47,10 @@ def main(folder: str, shape_text: str, floats_file: str) -> None:
     call()
     print("ready", flush=True)
     for line in sys.stdin:
-        clients, duration = line.split()
+        clients, duration, times = line.split()
         with ThreadPoolExecutor(int(clients)) as pool:
             deadline = time.perf_counter() + float(duration)
-            calls = [pool.submit(call_until, deadline) for _ in range(int(clients))]
+            calls = [pool.submit(call_until, deadline, int(times)) for _ in range(int(clients))]
         print(json.dumps([round(s, 7) for done in calls for s in done.result()]), flush=True)
 
 

@@ -1,8 +1,9 @@
 """Measure the embedded server over REST and gRPC beside calls in a process of the same run, by turns.
 
 The clients are wrk and h2load, one connection each with one request under way. In every round each way is
-measured after the other; what is told are medians of the rounds. ``json`` is the time that ``orjson.loads``
-takes for the body alone.
+measured after the other, for some time, or where requests take long for some requests; what is told are
+medians of the rounds. Beside the size of a JSON body is the time that ``orjson.loads`` takes for it, how many
+times that REST takes, and which share of the rate would be left to a server that did nothing else to it.
 """
 
 from __future__ import annotations
@@ -53,19 +54,24 @@ class Case:
     model: str
     batch: int
     shape: tuple[int, ...]
-    clients: tuple[int, ...]
+    clients: tuple[int, ...] = (1, 8, 64)
+    rounds: int = 99
+    """At most."""
+    least: int = 2
+    """Requests of each client."""
 
     def __str__(self) -> str:
         return f"{self.model} x {self.batch}"
 
 
 CASES = (
-    Case("half_plus_two", 1, (1,), (1, 8, 64)),
-    Case("mlp", 1, (784,), (1, 8, 64)),
-    Case("mlp", 32, (784,), (1, 8, 64)),
-    Case("wide", 1, (224, 224, 3), (1, 8, 64)),
-    Case("resnet50", 1, (224, 224, 3), (1, 8, 64)),
-    Case("resnet50", 32, (224, 224, 3), (1,)),  # more at once are gigabytes of JSON
+    Case("half_plus_two", 1, (1,)),
+    Case("mlp", 1, (784,)),
+    Case("mlp", 32, (784,)),
+    Case("wide", 1, (224, 224, 3)),
+    Case("resnet50", 1, (224, 224, 3), rounds=3),
+    # Of 64 clients this would be 6 GB of JSON at once, of which the server takes one
+    Case("resnet50", 32, (224, 224, 3), clients=(1, 8), rounds=2, least=1),
 )
 
 
@@ -78,8 +84,8 @@ class Figures:
     p99_us: float
 
 
-Measure = Callable[[int, float], Figures]
-"""Asks with so many clients for so many seconds."""
+Measure = Callable[[int, float, int], Figures]
+"""Asks with so many clients for so many seconds, or so many times each."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +132,8 @@ def in_process(version: Path, files: Files) -> Iterator[Measure]:
         if child.stdout.readline() != "ready\n":
             raise SystemExit(f"bench_calls.py failed on {version}")
 
-        def measure(clients: int, seconds: float) -> Figures:
-            child.stdin.write(f"{clients} {seconds}\n")
+        def measure(clients: int, seconds: float, requests: int) -> Figures:
+            child.stdin.write(f"{clients} {seconds} {requests}\n")
             child.stdin.flush()
             began = time.perf_counter()
             took = json.loads(child.stdout.readline())
@@ -143,7 +149,9 @@ def over_rest(url: str, body: Path) -> Measure:
     script = body.with_suffix(".lua")
     script.write_text(WRK_SCRIPT.format(body=body))
 
-    def measure(clients: int, seconds: float) -> Figures:
+    def measure(clients: int, seconds: float, requests: int) -> Figures:
+        if requests:
+            return h2load(url, body, clients, [f"-n{clients * requests}", "--h1"])
         command = ["wrk", "-t1", f"-c{clients}", f"-d{seconds:.0f}s", "--timeout", "60s", "-s", script, url]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         line = next(line for line in told.splitlines() if line.startswith("RESULT"))
@@ -157,21 +165,29 @@ def over_rest(url: str, body: Path) -> Measure:
 
 def over_grpc(address: str, request: Path) -> Measure:
     body = request.read_bytes()
-    framed, log = request.with_suffix(".framed"), request.with_suffix(".log")
+    framed = request.with_suffix(".framed")
     framed.write_bytes(struct.pack(">BI", 0, len(body)) + body)
     url = f"http://{address}/tensorflow.serving.PredictionService/Predict"
     headers = ["-H", "content-type: application/grpc", "-H", "te: trailers"]
 
-    def measure(clients: int, seconds: float) -> Figures:
-        log.unlink(missing_ok=True)
-        command = ["h2load", "-t1", f"-c{clients}", "-m1", f"-D{seconds:.0f}", "-d", framed, *headers]
-        subprocess.run([*command, f"--log-file={log}", url], capture_output=True, check=True)
-        rows = [line.split() for line in log.read_text().splitlines()]
-        if not rows or any(status != "200" for _, status, _ in rows):
-            raise SystemExit(f"gRPC requests failed: {rows[:3]}")
-        return figures([float(took) for _, _, took in rows], seconds)
+    def measure(clients: int, seconds: float, requests: int) -> Figures:
+        length = [f"-n{clients * requests}"] if requests else [f"-D{seconds:.0f}"]
+        return h2load(url, framed, clients, [*length, *headers])
 
     return measure
+
+
+def h2load(url: str, body: Path, clients: int, options: Sequence[str]) -> Figures:
+    log = body.with_suffix(".log")
+    log.unlink(missing_ok=True)
+    command = ["h2load", "-t1", f"-c{clients}", "-m1", "-d", body, *options, f"--log-file={log}", url]
+    subprocess.run(command, capture_output=True, check=True)
+    rows = [line.split() for line in log.read_text().splitlines()]
+    if not rows or any(status != "200" for _, status, _ in rows):
+        raise SystemExit(f"requests failed: {rows[:3]}")
+    began = min(float(start) for start, _, _ in rows)
+    ended = max(float(start) + float(took) for start, _, took in rows)
+    return figures([float(took) for _, _, took in rows], (ended - began) / 1e6)
 
 
 def figures(took_us: list[float], seconds: float) -> Figures:
@@ -185,6 +201,7 @@ def server(models: Path, model: str) -> Iterator[tuple[str, str]]:
     flags = {"model_name": model, "model_base_path": (models / model).resolve()}
     flags |= {"rest_api_port": rest, "port": rpc}
     flags |= {"rest_api_address": "127.0.0.1", "grpc_address": "127.0.0.1"}
+    flags |= {"rest_api_timeout_in_ms": 1000 * PATIENCE}
     command = [sys.executable, "-m", "packager.serving", *(f"--{k}={v}" for k, v in flags.items())]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -235,7 +252,7 @@ def check_answers(rest: str, rpc: str, case: Case, files: Files) -> None:
 def loads_us(body: bytes) -> float:
     """Return how long ``orjson.loads`` takes, as a median."""
     took = []
-    for _ in range(20):
+    for _ in range(max(1, min(20, 50_000_000 // len(body)))):
         began = time.perf_counter()
         orjson.loads(body)
         took.append(1e6 * (time.perf_counter() - began))
@@ -254,14 +271,26 @@ def compare(case: Case, models: Path, clients: Sequence[int], repeat: int, secon
             "REST": over_rest(f"http://{rest}/v1/models/{case.model}:predict", files.json),
             "gRPC": over_grpc(rpc, files.grpc),
         }
+        once = {name: measure(1, seconds, 1).p50_us / 1e6 for name, measure in ways.items()}
         for count in [count for count in case.clients if count in clients]:
             rounds: list[dict[str, Figures]] = []
             parsing = []
-            for _ in range(repeat):
+            for _ in range(min(repeat, case.rounds)):
                 parsing.append(loads_us(body))
-                rounds.append({name: measure(count, seconds) for name, measure in ways.items()})
+                rounds.append(
+                    {
+                        name: measure(count, seconds, requests_of_each(case, once[name], count, seconds))
+                        for name, measure in ways.items()
+                    }
+                )
             for name in ways:
                 print(row(case, count, name, rounds, len(body), statistics.median(parsing)), flush=True)
+
+
+def requests_of_each(case: Case, once: float, clients: int, seconds: float) -> int:
+    """Return how many requests each client sends; 0 where the time allows for many of each."""
+    at_once = once * clients
+    return 0 if at_once < seconds / 5 else max(case.least, round(3 * seconds / at_once))
 
 
 def row(
@@ -276,7 +305,12 @@ def row(
     over = median(lambda r: r[way].p50_us - r["in process"].p50_us)
     cells = [str(case), str(clients), way, f"{rate:,.0f}" if rate >= 100 else f"{rate:.2f}", f"{share:.2f}"]
     cells += [f"{p50:,.0f}", f"{p99:,.0f}", f"{over:+,.0f}"]
-    cells.append(f"{body:,} B, {parsing:,.0f} µs: x {p50 / parsing:.2f}" if way == "REST" else "")
+    if way == "REST":
+        alone = median(lambda r: r["in process"].p50_us)
+        told = f"{body:,} B, {parsing:,.0f} µs: x {p50 / parsing:.2f}"
+        cells.append(f"{told}, {alone / (alone + parsing):.2f}" if clients == 1 else told)
+    else:
+        cells.append("")
     return f"| {' | '.join(cells)} |"
 
 
@@ -295,7 +329,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 32])
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--repeat", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--keep", type=Path, help="folder for the models, to be used again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-models-") as work:
