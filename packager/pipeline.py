@@ -95,6 +95,7 @@ def convert(
     from packager.interface import check_compatible
     from packager.isolation import run_isolated
     from packager.savedmodel import new_version
+    from packager.savedmodel.source import require_self_contained
     from packager.signatures import Declaration, find_declaration, read_declaration
     from packager.targets import resolve
 
@@ -133,6 +134,8 @@ def convert(
             environment=environment(inspection),
             limits=limits(inspection, options),
         )
+        if inspection.kind is FileKind.SAVED_MODEL and not as_it_is:
+            require_self_contained(slot.work)
         if older:
             check_compatible(older, result.signatures)
         servable = slot.publish()

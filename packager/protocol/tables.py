@@ -153,7 +153,8 @@ _GRAPHS: dict[str, Fields] = {
     "SavedConcreteFunction": {"bound_inputs": (2, "repeated int32")},
     "MetaInfoDef": {"tags": (4, "repeated string"), "tensorflow_version": (5, "string")},
     "SaverDef": {"restore_op_name": (3, "string")},
-    "CollectionDef": {"node_list": (1, "NodeList")},
+    "CollectionDef": {"node_list": (1, "NodeList"), "any_list": (5, "AnyList")},
+    "AnyList": {"value": (1, "repeated google.protobuf.Any")},
     "NodeList": {"value": (1, "repeated string")},
     "GraphDef": {
         "node": (1, "repeated NodeDef"),

@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from packager.savedmodel.graph import assets_of
+
 _CONDITIONED = ("If", "StatelessIf", "Case", "StatelessCase")
 """Operations that call functions with all their inputs but the first."""
 
@@ -26,7 +28,7 @@ class FileNames:
         self._nodes = {"": {node.name: node for node in graph.graph_def.node}}
         self._nodes |= {f.signature.name: {node.name: node for node in f.node_def} for f in functions}
         self._arguments = {f.signature.name: [arg.name for arg in f.signature.input_arg] for f in functions}
-        self._assets = {asset.tensor_info.name.partition(":")[0] for asset in graph.asset_file_def}
+        self._assets = {asset.tensor_info.name.partition(":")[0] for asset in assets_of(graph)}
         self._objects = graph.object_graph_def
         self._callers: dict[str, list[tuple[str, Any]]] = defaultdict(list)
         self._assigned: dict[str, list[str]] = defaultdict(list)

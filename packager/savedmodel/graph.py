@@ -20,6 +20,9 @@ SERVE = "serve"
 INIT_KEY = "__saved_model_init_op"
 """What looks like a signature and is none: it names the operation that initialises resources."""
 
+_ASSETS = "saved_model_assets"
+"""The collection in which TensorFlow 1 lists assets (tensorflow/python/saved_model/constants.py)."""
+
 _NAMES = {number: name for name, number in {**DTYPES, **OTHER_DTYPES}.items()}
 
 
@@ -65,6 +68,19 @@ def _specs(infos: Mapping[str, Any]) -> tuple[TensorSpec, ...]:
         )
         for name, info in sorted(infos.items())
     )
+
+
+def assets_of(graph: Any) -> list[Any]:
+    """Return an AssetFileDef for each file that belongs to a MetaGraphDef; older ones list them apart."""
+    listed = list(graph.asset_file_def)
+    packed = graph.collection_def[_ASSETS].any_list.value if _ASSETS in graph.collection_def else ()
+    try:
+        listed += [message("AssetFileDef").FromString(each.value) for each in packed]
+    except DecodeError as error:
+        raise ModelFileError(
+            f"the graph lists assets that cannot be read: {error}", hint="export the model again"
+        ) from error
+    return listed
 
 
 def dtype_name(number: int) -> str:

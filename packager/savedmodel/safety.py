@@ -13,6 +13,7 @@ from typing import Any
 
 from packager.savedmodel.audit import operations
 from packager.savedmodel.filenames import FileNames
+from packager.savedmodel.graph import assets_of
 from packager.savedmodel.reach import Reach
 from packager.values import Finding, Severity
 
@@ -55,7 +56,7 @@ def unsafe_operations(graph: Any) -> tuple[Finding, ...]:
     for owner, node in _nodes(graph):
         for rule, why in _faults(node, owner, names, misplaced):
             found.setdefault((rule, node.op), _error(rule, owner, node, why))
-    for asset in graph.asset_file_def:
+    for asset in assets_of(graph):
         if asset.filename.startswith("/") or ".." in asset.filename.split("/"):
             message = f"the asset {asset.filename!r} lies outside of the SavedModel"
             found[OUTSIDE, asset.filename] = _finding(OUTSIDE, "asset_file_def", message)

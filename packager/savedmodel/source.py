@@ -10,8 +10,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from packager.errors import ModelFileError, ModelLoadError, SignatureError, UnsafeFileError, UsageError
-from packager.savedmodel.graph import FILE, dtype_name, read_graph, shape_of, signatures_of
+from packager.errors import (
+    ExportError,
+    ModelFileError,
+    ModelLoadError,
+    SignatureError,
+    UnsafeFileError,
+    UsageError,
+)
+from packager.savedmodel.graph import FILE, assets_of, dtype_name, read_graph, shape_of, signatures_of
 from packager.savedmodel.safety import LINK, UNKNOWN, unsafe_operations
 from packager.values import (
     NOTHING_SUPPLIED,
@@ -111,6 +118,12 @@ def require_tensors(folder: Path) -> None:
             "serialized examples, and has no tensors to be named or prepared",
             hint=hint,
         )
+    if not graph.object_graph_def.nodes and (assets := assets_of(graph)):
+        raise SignatureError(
+            f"{os.fspath(folder)!r} reads {assets[0].filename!r} in TensorFlow 1's way, by the path that "
+            "it has here: new signatures would lose it",
+            hint=hint,
+        )
     for name, info in sorted(graph.signature_def[signature.key].inputs.items()):
         if info.tensor_shape.unknown_rank:
             raise SignatureError(
@@ -118,6 +131,16 @@ def require_tensors(folder: Path) -> None:
                 "signature of packager's a fixed one",
                 hint=hint,
             )
+
+
+def require_self_contained(folder: Path) -> None:
+    """Raise ExportError where what was signed anew reads files that are none of its own."""
+    if found := unsafe_operations(read_source_graph(folder)):
+        raise ExportError(
+            f"signed anew, the SavedModel would not stand alone: {found[0].message}",
+            hint="leave --signature, --input-name and --output-name away: it is taken as it is",
+            details="\n".join(f"{each.rule} {each.path}: {each.message}" for each in found),
+        )
 
 
 def read_source_graph(folder: Path) -> Any:

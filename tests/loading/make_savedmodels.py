@@ -93,6 +93,40 @@ def table_of_v1(folder: Path) -> tuple[Arrays, Arrays]:
     return {"word": np.array([b"two", b"three"])}, {"value": np.float32([2, -1])}
 
 
+def asset_of_v1(folder: Path) -> tuple[Arrays, Arrays]:
+    """TensorFlow 1's builder, with a table that is filled from a file, an asset in a collection."""
+    words = folder.with_suffix(".txt")
+    words.write_text("one\ntwo\n", encoding="utf-8")
+    lookup = tf.lookup.TextFileIndex
+    with v1.Graph().as_default(), v1.Session() as session:
+        word = v1.placeholder(tf.string, [None], name="word")
+        file = tf.lookup.TextFileInitializer(
+            str(words), tf.string, lookup.WHOLE_LINE, tf.int64, lookup.LINE_NUMBER
+        )
+        number = tf.lookup.StaticHashTable(file, -1).lookup(word)
+        signature = v1.saved_model.predict_signature_def({"word": word}, {"number": number})
+        assets = v1.get_collection(v1.GraphKeys.ASSET_FILEPATHS)
+        options = {"assets_collection": assets, "main_op": v1.tables_initializer()}
+        _build(folder, session, {"serving_default": signature}, **options)
+    words.unlink()
+    return {"word": np.array([b"two", b"three"])}, {"number": np.array([1, -1])}
+
+
+def unbatched(folder: Path) -> tuple[Arrays, Arrays]:
+    """Signatures that take any number of dimensions, and nothing at all."""
+
+    @tf.function(input_signature=[tf.TensorSpec(None, name="x")])
+    def double(x: Any) -> dict[str, Any]:
+        return {"y": x * 2}
+
+    @tf.function(input_signature=[])
+    def version() -> dict[str, Any]:
+        return {"version": tf.constant("1")}
+
+    tf.saved_model.save(tf.Module(), str(folder), signatures={"serving_default": double, "version": version})
+    return {"x": np.float32([[1], [2]])}, {"y": np.float32([[2], [4]])}
+
+
 def writes(folder: Path) -> tuple[Arrays, Arrays]:
     """An attack: answering writes a file beside the SavedModel."""
 
@@ -124,7 +158,7 @@ def _build(folder: Path, session: Any, signatures: Mapping[str, Any], **options:
 
 MODELS: tuple[Callable[[Path], tuple[Arrays, Arrays]], ...] = (
     *(module, keras3, tf_keras_text, half_plus_two, table_of_v1),
-    *(writes, calls_python),
+    *(asset_of_v1, unbatched, writes, calls_python),
 )
 
 

@@ -101,6 +101,24 @@ def test_it_is_taken_as_it_is(
     expect(served(made.parent, inputs), outputs)
 
 
+def test_files_of_tensorflow_1_stay_its_own(packager: Run, source: Source, tmp_path: Path) -> None:
+    folder, inputs, outputs = source("asset_of_v1")
+    assert packager("convert", folder, "--name", "m").code == 0
+    expect(served(tmp_path / "models/m", inputs), outputs)
+    anew = packager("convert", folder, "--name", "m", "--input-name", "word=term")
+    refused(anew, 15, "'asset_of_v1.txt' in TensorFlow 1's way", "it is taken as it is")
+
+
+def test_what_no_batch_fits_is_served_as_it_is(packager: Run, source: Source, tmp_path: Path) -> None:
+    folder, inputs, outputs = source("unbatched")
+    done = packager("convert", folder, "--name", "m", "--json")
+    assert done.code == 0, done.err
+    assert done.json["warnings"] == ["signature 'version' has no recorded request: it takes no input"]
+    expect(served(tmp_path / "models/m", inputs), outputs)
+    anew = packager("convert", folder, "--name", "m", "--input-name", "x=y")
+    refused(anew, 15, "input 'x' of signature 'serving_default' takes any number of dimensions")
+
+
 def test_its_recorded_requests_pass_the_smoke_test(packager: Run, source: Source) -> None:
     folder, _, _ = source("half_plus_two")
     assert packager("convert", folder, "--name", "m").code == 0
