@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -44,9 +43,13 @@ def parse_fast(body: bytes, *, exact_doubles: bool = False) -> Any:
     beyond 64 bits stay integers.
     """
     if not exact_doubles:
-        with suppress(orjson.JSONDecodeError):
+        try:
             document = orjson.loads(body)
-            if body.count(b":") == _members_in(document):
+        except orjson.JSONDecodeError:
+            document = None
+        if isinstance(document, dict):
+            colons = body.count(b":")
+            if colons == len(document) or colons == _members_in(document):
                 return document
     if any(number.search(body) for number in _HUGE_NUMBERS) or (b"\\" in body and _SURROGATES.search(body)):
         raise NotAlikeError
@@ -58,15 +61,13 @@ def parse_fast(body: bytes, *, exact_doubles: bool = False) -> Any:
         raise NotAlikeError from error
 
 
-def _members_in(document: Any) -> int:
+def _members_in(document: dict[str, Any]) -> int:
     """Count the members of a request and of the objects in the upper part of it.
 
     orjson takes the last of several members of one name and says nothing. As each member has a colon in the
     body, there were no others where this finds as many; deeper objects and colons in strings only make it
     find fewer.
     """
-    if not isinstance(document, dict):
-        return 0
     parts = [*document.values()]
     rows = document.get("instances")
     if isinstance(rows, list) and rows and isinstance(rows[0], dict):

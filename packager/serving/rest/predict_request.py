@@ -38,15 +38,15 @@ def read_predict_request(body: bytes, find_signature: FindSignature) -> PredictR
 
 def _read_dense(document: Mapping[str, Any], signature: Signature) -> PredictRequest:
     dtypes = signature.dtypes
-    forms = document.keys() & {"instances", "inputs"}
-    if not dtypes or len(forms) != 1:
+    in_rows = "instances" in document
+    if not dtypes or in_rows == ("inputs" in document):
         raise IrregularError
-    if "instances" in forms:
+    if in_rows:
         columns = _columns(document["instances"], dtypes)
     else:
         columns = _named_inputs(document["inputs"], dtypes)
     inputs = {name: dense.tensor(columns[name], dtype) for name, dtype in dtypes.items()}
-    return PredictRequest(signature, inputs, in_rows="instances" in forms)
+    return PredictRequest(signature, inputs, in_rows=in_rows)
 
 
 def _columns(instances: Any, dtypes: Mapping[str, DType]) -> Mapping[str, list[Any]]:

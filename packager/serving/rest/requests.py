@@ -16,7 +16,7 @@ FindSignature = Callable[[str], Signature]
 """Finds a signature by the key in the request, empty where there is none; or raises StatusError."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PredictRequest:
     """A predict request, ready to run."""
 
