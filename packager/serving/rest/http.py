@@ -41,7 +41,12 @@ LINGER_SECONDS = 5.0
 _SWEEP_SECONDS = 1.0
 
 _METHODS = frozenset(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"))
-_REASONS = {status.value: status.phrase for status in HTTPStatus} | {499: "Client Closed Request"}
+_REASONS = {
+    **{status.value: status.phrase for status in HTTPStatus},
+    **{408: "Request Time-out", 413: "Request Entity Too Large", 504: "Gateway Time-out"},
+    **dict.fromkeys((429, 431, 499), "Client Error"),
+}
+"""What libevent calls each status (``http.c``), and so TensorFlow Serving."""
 
 Respond = Callable[[Request], Answer]
 Judge = Callable[[Request], bool]

@@ -210,7 +210,7 @@ def test_a_body_that_grows_too_large_is_refused(running: Running, monkeypatch: p
     monkeypatch.setattr(server_module, "MAX_BODY_BYTES", 1000)
     chunk = b"100\r\n" + b"x" * 256 + b"\r\n"
     answer = exchange(running, b"POST /v1/x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 5)
-    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.startswith(b"HTTP/1.1 413 Request Entity Too Large\r\n")
 
 
 def test_a_client_that_is_refused_may_finish_sending(
