@@ -75,7 +75,7 @@ def keras2_many() -> Any:
 
     layers = tf_keras.layers
     left, right = layers.Input((3,), name="left"), layers.Input((3,), name="right")
-    merged = layers.Concatenate()([layers.Dense(4)(left), right])
+    merged = layers.Concatenate()([layers.Dense(4, activation="swish")(left), right])
     return tf_keras.Model(
         [left, right], [layers.Dense(2, name="where")(merged), layers.Dense(1, name="lives")(merged)]
     )
@@ -112,7 +112,8 @@ def keras3_nested() -> Any:
     import keras
 
     layers = keras.layers
-    inner = keras.Sequential([layers.Input((4,)), layers.Dense(3), layers.Dense(2)], name="inner")
+    hidden = layers.Dense(3, activation="swish")  # whose gradient TensorFlow would save as a function
+    inner = keras.Sequential([layers.Input((4,)), hidden, layers.Dense(2)], name="inner")
     inner.layers[0].trainable = False
     given = layers.Input((4,), name="given")
     return keras.Model(given, layers.Dense(1, name="answer")(inner(given)))

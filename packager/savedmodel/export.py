@@ -81,7 +81,7 @@ def _write_graph(
     reason = "tables are restored beside the variables"
     if len(keys) == len(names):
         reason = "two variables have one name"
-        lean = tf.saved_model.SaveOptions(experimental_skip_saver=True)
+        lean = tf.saved_model.SaveOptions(experimental_skip_saver=True, experimental_custom_gradients=False)
         save_and_return_nodes(module, str(folder), functions, lean, experimental_skip_checkpoint=True)
         file = folder / "saved_model.pb"
         document = saved_model_pb2.SavedModel.FromString(file.read_bytes())
@@ -90,7 +90,8 @@ def _write_graph(
             drop_unused(graph)
             file.write_bytes(document.SerializeToString(deterministic=True))
             return ()
-    save_and_return_nodes(module, str(folder), functions, experimental_skip_checkpoint=True)
+    usual = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    save_and_return_nodes(module, str(folder), functions, usual, experimental_skip_checkpoint=True)
     return (f"TensorFlow's builder wrote how to restore: {reason}",)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 _NUMBER = re.compile(r"_\d+$")
 _ARGUMENT = "_user_specified_name"
-_ABOUT_GRADIENTS = ("forward_function_name", "backward_function_name")
+_ABOUT_GRADIENTS = ("forward_function_name", "backward_function_name", "_gradient_op_type")
 
 
 def renumber_functions(graph: Any) -> None:
@@ -34,6 +34,7 @@ def renumber_functions(graph: Any) -> None:
     for gradient in library.gradient:
         gradient.function_name = names.get(gradient.function_name, gradient.function_name)
         gradient.gradient_func = names.get(gradient.gradient_func, gradient.gradient_func)
+    del library.registered_gradients[:]
     _rename_in_objects(graph.object_graph_def, names)
     library.function.sort(key=lambda function: int(function.signature.name.rpartition("_")[2]))
 
@@ -85,7 +86,7 @@ def _rename_in_attributes(attributes: Any, names: dict[str, str]) -> None:
             function.name = names.get(function.name, function.name)
     for key in _ABOUT_GRADIENTS:
         if key in attributes:
-            del attributes[key]  # a server computes none, and the functions are not there
+            del attributes[key]  # a server computes none, and they name functions
 
 
 def _drop_handle(attributes: Any) -> None:
