@@ -55,19 +55,29 @@ PathLike = str | os.PathLike[str]
 def inspect(file: PathLike, *, sarif: PathLike | None = None) -> Inspection:
     """Tell what ``file`` is, from its structure alone: nothing in it is loaded or executed.
 
-    The findings are written to ``sarif`` as well, for a code scanner's dashboard. Raises ModelFileError
-    where it is no HDF5 file, saying what it is instead.
+    It is an HDF5 file, a ``.keras`` archive or a SavedModel's folder. The findings are written to ``sarif``
+    as well, for a code scanner's dashboard. Raises ModelFileError where it is none of these, saying what it
+    is instead.
     """
     from packager.h5 import inspect_file, sarif_of_failure, sarif_of_inspection, write_sarif
 
+    path = Path(file)
+    errors: Mapping[str, str] | None = None
     try:
-        inspection = inspect_file(Path(file))
+        if (path / "saved_model.pb").is_file():
+            from packager.savedmodel.safety import SUMMARIES
+            from packager.savedmodel.source import inspect_saved_model
+
+            inspection, errors = inspect_saved_model(path), SUMMARIES
+        else:
+            inspection = inspect_file(path)
     except ModelFileError as error:
         if sarif is not None:
-            write_sarif(sarif_of_failure(Path(file), error, version=packager_version()), Path(sarif))
+            write_sarif(sarif_of_failure(path, error, version=packager_version()), Path(sarif))
         raise
     if sarif is not None:
-        write_sarif(sarif_of_inspection(inspection, version=packager_version()), Path(sarif))
+        log = sarif_of_inspection(inspection, version=packager_version(), errors=errors)
+        write_sarif(log, Path(sarif))
     return inspection
 
 

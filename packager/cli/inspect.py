@@ -66,9 +66,10 @@ def inspect(
         if _is_model_file(target):
             inspection = pipeline.inspect(target, sarif=sarif)
             shown.show(inspection, lambda console: render(inspection, console))
-        elif sarif is not None:
-            raise UsageError(f"{target!r} has no findings for --sarif", hint="leave --sarif away")
         else:
+            if sarif is not None:
+                _require_saved_model(target)
+                pipeline.inspect(target, sarif=sarif)
             from packager.interface import describe
 
             served = describe(target, model=model, report=shown.report)
@@ -81,6 +82,15 @@ def _is_model_file(target: str) -> bool:
     if path.is_dir() or path.suffix == ".json":
         return False
     return path.exists() or path.suffix in MODEL_FILES or target.startswith((".", os.sep))
+
+
+def _require_saved_model(target: str) -> None:
+    """Raise UsageError for what was made or built already: it has no findings of its own."""
+    if not (Path(target) / "saved_model.pb").is_file():
+        raise UsageError(
+            f"{target!r} is neither a file nor a SavedModel, of which --sarif tells the findings",
+            hint="leave --sarif away",
+        )
 
 
 def render_served(served: ServedModel, console: Console, *, grpc: bool = False) -> None:

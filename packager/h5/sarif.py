@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote as percent
 
 from packager.errors import OutputError, PackagerError
-from packager.h5.rules import RULES
-from packager.values import Finding, Inspection
+from packager.h5.rules import RULES, Rule
+from packager.values import Finding, Inspection, Severity
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 Object = dict[str, Any]
 
 
-def sarif_of_inspection(inspection: Inspection, *, version: str) -> Object:
-    """Return the findings of a file as a SARIF log; ``version`` is packager's."""
-    results = [_result(finding, inspection.path) for finding in inspection.findings]
+def sarif_of_inspection(
+    inspection: Inspection, *, version: str, errors: Mapping[str, str] | None = None
+) -> Object:
+    """Return the findings of a file as a SARIF log; ``version`` is packager's.
+
+    ``errors`` are the rules of what is no file of Keras, by their ids.
+    """
+    rules = RULES if errors is None else tuple(map(_error, errors.items()))
+    ids = [rule.id for rule in rules]
+    results = [_result(finding, inspection.path, ids) for finding in inspection.findings]
     artifact = {"location": _location(inspection.path), "length": inspection.size}
-    return _log(version, invocation={"executionSuccessful": True}, results=results, artifacts=[artifact])
+    return _log(
+        version, invocation={"executionSuccessful": True}, results=results, artifacts=[artifact], told=rules
+    )
+
+
+def _error(rule: tuple[str, str]) -> Rule:
+    return Rule(id=rule[0], severity=Severity.ERROR, summary=rule[1])
 
 
 def sarif_of_failure(path: Path, error: PackagerError, *, version: str) -> Object:
@@ -53,7 +66,12 @@ def write_sarif(log: Object, path: Path) -> None:
 
 
 def _log(
-    version: str, *, invocation: Object, results: Sequence[Object], artifacts: Sequence[Object]
+    version: str,
+    *,
+    invocation: Object,
+    results: Sequence[Object],
+    artifacts: Sequence[Object],
+    told: Sequence[Rule] = RULES,
 ) -> Object:
     rules = [
         {
@@ -61,7 +79,7 @@ def _log(
             "shortDescription": {"text": rule.summary},
             "defaultConfiguration": {"level": rule.severity.value},
         }
-        for rule in RULES
+        for rule in told
     ]
     driver = {"name": "packager", "version": version, "rules": rules}
     run = {
@@ -74,13 +92,13 @@ def _log(
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def _result(finding: Finding, path: Path) -> Object:
+def _result(finding: Finding, path: Path, ids: Sequence[str]) -> Object:
     place: Object = {"fullyQualifiedName": finding.path}
     if finding.layer:
         place["name"] = finding.layer
     return {
         "ruleId": finding.rule,
-        "ruleIndex": [rule.id for rule in RULES].index(finding.rule),
+        "ruleIndex": ids.index(finding.rule),
         "level": finding.severity.value,
         "message": {"text": finding.message},
         "locations": [

@@ -59,7 +59,7 @@ def unsafe_operations(graph: Any) -> tuple[Finding, ...]:
     for asset in assets_of(graph):
         if asset.filename.startswith("/") or ".." in asset.filename.split("/"):
             message = f"the asset {asset.filename!r} lies outside of the SavedModel"
-            found[OUTSIDE, asset.filename] = _finding(OUTSIDE, "asset_file_def", message)
+            found[OUTSIDE, asset.filename] = _finding(OUTSIDE, f"assets/{asset.filename}", message)
     return tuple(found.values())
 
 

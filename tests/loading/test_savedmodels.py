@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -215,7 +216,11 @@ def test_one_that_writes_files_is_refused_before_anything_runs(
     refused(done, 12, "operation 'WriteFile': it reads or writes files", "SM-FILE-OP")
     assert not folder.with_suffix(".written").exists()
     assert not (tmp_path / "models").exists()
-    assert "SM-FILE-OP" in packager("inspect", folder).out
+    told = packager("inspect", folder, "--sarif", "found.sarif", "--json")
+    assert [finding["rule"] for finding in told.json["findings"]] == ["SM-FILE-OP"]
+    (run,) = json.loads((tmp_path / "found.sarif").read_text())["runs"]
+    (result,) = run["results"]
+    assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"] == "SM-FILE-OP"
 
 
 def test_one_that_calls_python_is_refused(packager: Run, source: Source) -> None:

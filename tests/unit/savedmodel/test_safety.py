@@ -137,6 +137,18 @@ def test_a_table_is_filled_from_an_asset_and_from_no_other_file() -> None:
     assert filling().asset("words:0", "/etc/passwd").rules == ["SM-OUTSIDE-FILE"]
 
 
+def test_tensorflow_1_lists_assets_in_a_collection() -> None:
+    graph = Graph().node("words", "Const").node("answer", "InitializeTableFromTextFileV2", "table", "words:0")
+    asset = message("AssetFileDef")(filename="words.txt")
+    asset.tensor_info.name = "words:0"
+    packed = graph.graph.collection_def["saved_model_assets"].any_list.value
+    packed.add(value=asset.SerializeToString())
+    assert graph.rules == []
+    packed.add(value=b"no asset")
+    with pytest.raises(ModelFileError, match="lists assets that cannot be read"):
+        unsafe_operations(graph.graph)
+
+
 @pytest.mark.parametrize("op", ["Placeholder", "Const"])
 def test_a_file_name_is_followed_through_variables_and_functions(op: str) -> None:
     graph = (
