@@ -90,7 +90,7 @@ def test_the_start_is_quick_and_small(models: Path) -> None:
         server.wait_until_ready()
         assert server.predict("m", '{"instances": [1.0]}').status == 200
         assert time.monotonic() - started < 6
-        until(lambda: resident_megabytes(server.process.pid) < 80)
+        assert resident_megabytes(server.process.pid) < 80
         for _ in range(200):
             server.predict("m", '{"instances": [1.0]}')
         assert resident_megabytes(server.process.pid) < 80
