@@ -101,7 +101,7 @@ def convert(
     """
     from packager.adoption import adopt
     from packager.conversion import ConversionRequest, convert_inspected, environment, limits
-    from packager.h5 import unsafe_lambdas
+    from packager.h5 import identity, require_unchanged, unsafe_lambdas
     from packager.interface import check_compatible
     from packager.isolation import run_isolated
     from packager.savedmodel import new_version
@@ -117,6 +117,7 @@ def convert(
     older = options.compatible_with and resolve(options.compatible_with, report=report)
     report = watch = Stopwatch(report)
     say(report, "inspecting the file")
+    before = identity(Path(file))
     inspection, config = _admitted(Path(file), options.supplied)
     if options.signature is not None:
         declaration = read_declaration(options.signature, model_file=inspection.path)
@@ -144,6 +145,7 @@ def convert(
             environment=environment(inspection),
             limits=limits(inspection, options),
         )
+        require_unchanged(Path(file), before)
         if inspection.kind is FileKind.SAVED_MODEL and not as_it_is:
             require_self_contained(slot.work)
         if older:

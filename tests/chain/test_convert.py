@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 from fixtures_command import Run, SourceModel
 
+from packager import convert
 from packager.contract import read_contract
+from packager.errors import ModelFileError
+from packager.progress import Event
 
 pytestmark = pytest.mark.tensorflow
 
@@ -237,3 +240,19 @@ def test_a_version_is_verified_by_making_it_again(
     assert "saved_model.pb: other bytes" in other.err
     assert os.listdir(tmp_path / "models/m") == ["1"]
     assert packager("convert", source, "--name", "m", "--verify", "models/m/7").code == 24
+
+
+def test_a_file_that_is_changed_after_it_was_checked_is_not_converted(
+    h5_models: Callable[[str], SourceModel], tmp_path: Path
+) -> None:
+    path = tmp_path / "m.h5"
+    path.write_bytes(h5_models("keras3_nested").path.read_bytes())
+
+    def replace(event: Event) -> None:
+        if event.text == "rebuilding the model":
+            (tmp_path / "other.h5").write_bytes(path.read_bytes())
+            (tmp_path / "other.h5").replace(path)
+
+    with pytest.raises(ModelFileError, match="was changed while it was read"):
+        convert(path, name="m", output=tmp_path / "models", report=replace)
+    assert not list((tmp_path / "models").rglob("*"))
