@@ -16,7 +16,7 @@ from tensorflow.python.saved_model.save import save_and_return_nodes
 
 from packager.contract import Sample
 from packager.errors import ExportError, ModelFileError
-from packager.progress import Report, say, silent
+from packager.progress import Report, detail, say, silent
 from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish, traced_names
 from packager.savedmodel.restoring import add_restoring, drop_unused
@@ -57,6 +57,8 @@ def export(
         with writing(folder):
             tensors = checkpoint_tensors(module)
             fallbacks = _write_graph(module, functions, tensors, folder)
+            for reason in fallbacks:
+                detail(report, reason)
             warnings = write_variables(tensors, folder, report=report)
     except (ValueError, AssertionError, tf.errors.OpError) as error:
         raise ExportError(
