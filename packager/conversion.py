@@ -19,6 +19,7 @@ from packager.contract import Contract, Sample, example_calls, write_contract
 from packager.errors import ExportError, ParityError, SignatureError
 from packager.isolation import Limits
 from packager.progress import Report, detail, say, warn
+from packager.serving.native.residency import give_back_pages
 from packager.signatures import Declaration
 from packager.signatures.serving import DEFAULT_KEY
 from packager.values import (
@@ -132,6 +133,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
 
     gc.freeze()
     gc.enable()
+    give_back_pages()
     options = request.options
     classes = [layer.class_name for layer in request.inspection.layers]
     say(report, "rebuilding the model")
@@ -153,6 +155,8 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     source.record()
     optimizing = Optimizing.of(model, endpoints, report) if options.optimize else None
     exported = export(endpoints, request.work, resources=model.resources, report=report)
+    gc.collect()  # graphs are cycles
+    give_back_pages()
     deviations = source.compare(request.work, optimized=optimizing is not None)
     golden = _compare_golden(request, model, endpoints[0], report)
     say(report, "writing the contract")

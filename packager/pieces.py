@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from packager.stored import ALIGNMENT, StoredArray
 
-PIECE = 16 << 20
+PIECE = 4 << 20
 """Bytes of an array that are read at a time."""
 
 _KNOWN_TO_DLPACK = "fiu"

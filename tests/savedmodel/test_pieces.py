@@ -101,7 +101,7 @@ def test_a_damaged_checkpoint_is_no_proof(tmp_path: Path) -> None:
 
 
 def write_dense(path: Path, keras: str, inputs: int, units: int) -> None:
-    """Write an embedding and a dense layer, of zeros, the way that version of Keras keeps them."""
+    """Write a dense layer, of zeros, the way that version of Keras keeps them."""
     shape = "batch_shape" if keras.startswith("3") else "batch_input_shape"
     layers = [
         {"class_name": "InputLayer", "config": {shape: [None, inputs], "dtype": "float32", "name": "x"}},
@@ -128,4 +128,4 @@ def test_a_large_matrix_is_never_in_memory(packager: Run, tmp_path: Path, keras:
         assert done.code == 0, done.err
         assert done.json["parity"] == 0
         peaks.append(done.json["peak_memory"] / 2**20)
-    assert peaks[1] - peaks[0] < 64, f"{peaks} MiB, of a matrix of 275 MiB"
+    assert peaks[1] - peaks[0] < 24, f"{peaks} MiB, of a matrix of 275 MiB"
