@@ -152,7 +152,7 @@ _GRAPHS: dict[str, Fields] = {
     "SavedConstant": {"operation": (1, "string")},
     "SavedConcreteFunction": {"bound_inputs": (2, "repeated int32")},
     "MetaInfoDef": {"tags": (4, "repeated string"), "tensorflow_version": (5, "string")},
-    "SaverDef": {"restore_op_name": (3, "string")},
+    "SaverDef": {"filename_tensor_name": (1, "string"), "restore_op_name": (3, "string")},
     "CollectionDef": {"node_list": (1, "NodeList"), "any_list": (5, "AnyList")},
     "AnyList": {"value": (1, "repeated google.protobuf.Any")},
     "NodeList": {"value": (1, "repeated string")},

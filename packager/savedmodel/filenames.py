@@ -1,7 +1,8 @@
 """Where the name of a file that a graph reads comes from: from whoever loads it, or from the graph itself.
 
-A SavedModel's own names are given when it is loaded: of the checkpoint as a placeholder, of an asset as what
-``asset_file_def`` lists. They reach the operation by way of functions, variables and captured values.
+A SavedModel's own names are given when it is loaded, whatever the graph holds in their place: that of the
+checkpoint as SaverDef tells, those of assets as ``asset_file_def`` lists them. They reach the operation by
+way of functions, variables and captured values.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class FileNames:
         self._nodes = {"": {node.name: node for node in graph.graph_def.node}}
         self._nodes |= {f.signature.name: {node.name: node for node in f.node_def} for f in functions}
         self._arguments = {f.signature.name: [arg.name for arg in f.signature.input_arg] for f in functions}
-        self._assets = {asset.tensor_info.name.partition(":")[0] for asset in assets_of(graph)}
+        fed = [asset.tensor_info.name for asset in assets_of(graph)] + [graph.saver_def.filename_tensor_name]
+        self._given_by_loader = {_name(tensor) for tensor in fed if tensor}
         self._objects = graph.object_graph_def
         self._callers: dict[str, list[tuple[str, Any]]] = defaultdict(list)
         self._assigned: dict[str, list[str]] = defaultdict(list)
@@ -49,7 +51,7 @@ class FileNames:
                 continue
             seen.add(place)
             owner, name = place[0], _name(place[1])
-            if not owner and name in self._assets:
+            if not owner and name in self._given_by_loader:
                 continue
             if owner and name in self._arguments[owner]:
                 waiting += self._given(owner, self._arguments[owner].index(name))

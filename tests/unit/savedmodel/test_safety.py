@@ -113,6 +113,14 @@ def test_a_checkpoint_is_restored_when_it_is_loaded_and_at_no_other_time() -> No
     ]
 
 
+def test_a_loader_gives_the_name_of_the_checkpoint_in_place_of_a_constant() -> None:
+    """As TensorFlow 1 had it before 1.5, in TensorFlow Serving's own half_plus_two."""
+    graph = Graph().node("save/Const", "Const").node("restore", "RestoreV2", "save/Const:0", "names:0")
+    assert graph.rules == ["SM-OUTSIDE-FILE"]
+    graph.graph.saver_def.filename_tensor_name = "save/Const:0"
+    assert graph.rules == []
+
+
 def test_the_checkpoint_of_another_model_is_refused() -> None:
     named = Graph().node("filename", "Const").node("same", "Identity", "filename")
     assert named.node("restore", "RestoreV2", "same:0").rules == ["SM-OUTSIDE-FILE"]
