@@ -43,6 +43,20 @@ class InterruptedTransferError(RegistryUnreachableError):
     """The connection broke, or the registry failed, in the middle of an exchange."""
 
 
+class _Bearer(requests.auth.AuthBase):
+    """A token, in the header that it goes in."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+Authorization = Credentials | _Bearer
+
+
 class Transport:
     """The way to one repository of a registry; paths are relative to the repository's own URL."""
 
@@ -57,7 +71,8 @@ class Transport:
         self._scheme = "http" if _is_loopback(host) or self._access.plain_http else "https"
         self.url = f"{self._scheme}://{host}/v2/{self.path}"
         self._host = host
-        self._logins, self._logging_in = 0, threading.Lock()
+        self._authorization: Authorization | None = None
+        self._logging_in = threading.Lock()
         self._session = requests.Session()
         self._session.trust_env = not _is_loopback(host)  # no proxy leads back to this machine
         authority = self._access.ca_certificate or _docker_authority(host)
@@ -124,29 +139,34 @@ class Transport:
     def _authorised(
         self, method: str, url: str, content: Content | None, options: Mapping[str, Any]
     ) -> requests.Response:
-        def ask() -> requests.Response:
+        def ask(authorization: Authorization | None) -> requests.Response:
             body = content() if content else None
-            return self._session.request(method, url, data=body, **self._options, **options)
+            return self._session.request(
+                method, url, data=body, auth=authorization, **self._options, **options
+            )
 
-        known = self._logins
-        response = ask()
-        if response.status_code == requests.codes.unauthorized:
+        authorization, own = self._authorization, False
+        response = ask(authorization)
+        while response.status_code == requests.codes.unauthorized and not own:
             with self._logging_in:
-                if self._logins == known:  # else another thread has done it since
-                    self._log_in(response.headers.get("WWW-Authenticate", ""))
-                    self._logins += 1
-            response = ask()
+                # Another thread may have logged in since; perhaps for less than is wanted here.
+                own = self._authorization is authorization
+                if own:
+                    challenge = response.headers.get("WWW-Authenticate", "")
+                    self._authorization = self._logged_in(challenge)
+                authorization = self._authorization
+            response = ask(authorization)
         return response
 
-    def _log_in(self, challenge: str) -> None:
-        """Do what the registry's challenge asks for: basic credentials, or a token from its token service."""
+    def _logged_in(self, challenge: str) -> Authorization | None:
+        """Get what the registry's challenge asks for: basic credentials, or a token of its token service."""
         scheme, _, rest = challenge.partition(" ")
         credentials = self._credentials()
         if scheme.lower() == "bearer":
             parameters = dict(re.findall(r'(\w+)="([^"]*)"', rest))
-            self._session.headers["Authorization"] = f"Bearer {self._token(parameters, credentials)}"
-        elif credentials:
-            self._session.auth = credentials
+            token = self._token(parameters, credentials)
+            return _Bearer(token) if token else None
+        return credentials
 
     def _credentials(self) -> Credentials | None:
         if self._access.username is not None and self._access.password is not None:
@@ -156,16 +176,11 @@ class Transport:
     def _token(self, parameters: dict[str, str], credentials: Credentials | None) -> str | None:
         """Get a token from the token service, ``None`` where it refuses."""
         realm = parameters.pop("realm", "")
-        fresh = {"Authorization": None}  # an outworn token is no credential for a new one
         if credentials and credentials.is_identity_token:
             form = {**parameters, "grant_type": "refresh_token", "refresh_token": credentials.password}
-            answer = self._session.post(
-                realm, data=form | {"client_id": "packager"}, headers=fresh, **self._options
-            )
+            answer = self._session.post(realm, data=form | {"client_id": "packager"}, **self._options)
         else:
-            answer = self._session.get(
-                realm, params=parameters, auth=credentials, headers=fresh, **self._options
-            )
+            answer = self._session.get(realm, params=parameters, auth=credentials, **self._options)
         found = answer.json() if answer.ok else {}
         token: str | None = found.get("token") or found.get("access_token")
         return token

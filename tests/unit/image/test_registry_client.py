@@ -14,6 +14,7 @@ import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -33,6 +34,7 @@ from packager.image.image import document
 from packager.image.registry import Repository
 from packager.image.remote import remote_image
 from packager.progress import Event
+from packager.sidebyside import Stop, side_by_side
 from packager.values import ImageReference
 
 DOCKER = "application/vnd.docker"
@@ -265,6 +267,44 @@ def test_an_identity_token_is_exchanged(
     found = remote_image(token_registry.reference(f"@{digest}"), "linux/amd64", cache)
     assert found.image.config_document == config
     assert token_registry.requests.count("/token") == 1
+
+
+class _Scopes(http.server.BaseHTTPRequestHandler):
+    """Wants a token of its own for every blob, as some do for a blob that is taken over from elsewhere."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        name = url.path.rpartition("/")[2]
+        body, status, headers = b"content of " + name.encode(), 200, {}
+        if name == "token":
+            body = json.dumps({"token": parse_qs(url.query)["scope"][0]}).encode()
+        elif self.headers.get("Authorization") != f"Bearer {name}":
+            realm = f"http://127.0.0.1:{self.server.server_address[1]}/token"  # type: ignore[misc]
+            status, headers = 401, {"WWW-Authenticate": f'Bearer realm="{realm}",scope="{name}"'}
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+def test_threads_do_not_take_each_other_s_tokens_away() -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Scopes) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        repository = Repository(ImageReference.parse(f"127.0.0.1:{server.server_address[1]}/team/base"))
+
+        def read(name: str, _: Stop) -> bytes:
+            return b"".join(repository.blob(name))
+
+        names = [f"blob-{number % 4}" for number in range(60)]
+        found = side_by_side([partial(read, name) for name in names], workers=4)
+        server.shutdown()
+    assert found == [b"content of " + name.encode() for name in names]
 
 
 def test_a_registry_that_is_not_there(cache: Cache, free_port: int) -> None:
