@@ -32,7 +32,7 @@ def read_requests(file: Path, specs: Sequence[TensorSpec]) -> list[list[Array]]:
     if len(sizes) != 1 or 0 in sizes:
         raise UsageError(f"the samples of the inputs are {sorted(sizes)} examples", hint="as many for each")
     (total,) = sizes
-    if any(spec.batch is not None for spec in specs):
+    if any(spec.batch() is not None for spec in specs):
         return [given]
     batches = sorted({min(batch, total) for batch in BATCHES[:-1]} | {total})
     return [[array[:batch] for array in given] for batch in batches]

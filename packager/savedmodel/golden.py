@@ -66,7 +66,7 @@ def measure_golden(
         )
     serve = tf.saved_model.load(str(folder)).signatures[endpoint.key]
     worst = 0.0
-    for part in _parts(*sizes, fixed=any(spec.batch is not None for spec in endpoint.inputs)):
+    for part in _parts(*sizes, fixed=any(spec.batch() is not None for spec in endpoint.inputs)):
         answers = serve(**{name: tf.constant(array[part]) for name, array in arrays.items()})
         for name, array in outputs.items():
             answer = answers[name].numpy()

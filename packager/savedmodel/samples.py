@@ -26,7 +26,7 @@ FREE_DIMENSION = (8, 16, 32, 64, 128, 224)
 
 def random_requests(endpoint: Endpoint, batches: Sequence[int]) -> Iterator[list[list[Array]]]:
     """Yield requests, one of each batch size, with ever larger free dimensions: one may fit the model."""
-    fixed_batch = any(spec.batch is not None for spec in endpoint.plain)
+    fixed_batch = any(spec.batch() is not None for spec in endpoint.plain)
     free_dimensions = any(None in spec.shape[1:] for spec in endpoint.plain)
     for free in FREE_DIMENSION if free_dimensions else FREE_DIMENSION[:1]:
         sizes = batches[:1] if fixed_batch else batches
@@ -46,7 +46,7 @@ def sample_inputs(
 
 
 def _sizes(spec: TensorSpec, batch: int, free: int) -> tuple[int, ...]:
-    first = batch if spec.batch is None else spec.batch
+    first = batch if spec.batch() is None else spec.batch()
     return (first, *(free if d is None else d for d in spec.shape[1:]))
 
 

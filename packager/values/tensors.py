@@ -20,7 +20,6 @@ class TensorSpec:
         if any(d is not None and d < 0 for d in self.shape):
             raise ValueError(f"negative dimension in {self.name!r}: {self.shape}")
 
-    @property
     def batch(self) -> int | None:
         """How many examples it holds, ``None`` where any number, or where it has no dimension for them."""
         return self.shape[0] if self.shape else None
