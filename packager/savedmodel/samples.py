@@ -46,8 +46,10 @@ def sample_inputs(
 
 
 def _sizes(spec: TensorSpec, batch: int, free: int) -> tuple[int, ...]:
-    first = batch if spec.batch() is None else spec.batch()
-    return (first, *(free if d is None else d for d in spec.shape[1:]))
+    if not spec.shape:
+        return ()
+    first, *rest = spec.shape
+    return (batch if first is None else first, *(free if d is None else d for d in rest))
 
 
 def _values(spec: TensorSpec, drawn_from: int | tuple[str, ...] | None, shape: tuple[int, ...]) -> Array:
