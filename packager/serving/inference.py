@@ -82,7 +82,7 @@ def _feeds(signature: Signature, inputs: Mapping[str, Tensor | bytes]) -> list[t
         if tensor.dtype is DType.RESOURCE:
             raise _handle_instead_of(signature, info)
         feeds.append((info.name, tensor))
-    if inputs.keys() - signature.inputs.keys():
+    if not inputs.keys() <= signature.inputs.keys():
         used = inputs.keys() & signature.inputs.keys()
         raise invalid_argument(
             f"Inputs contains invalid name. Used request inputs: {_listed(used)}, "
