@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from packager.contract import Contract, Sample, example_calls, write_contract
+from packager.contract.calls import interface_of
 from packager.conversion import ConversionRequest, ConversionResult, peak_memory, shipped, source_digest
 from packager.errors import ExportError
 from packager.progress import Report, say
@@ -100,9 +101,8 @@ def _endpoint(model: Any, signature: Signature) -> Endpoint:
     from packager.signatures.examples import example_request
 
     outputs = tuple(spec.name for spec in signature.outputs)
-    features = (
-        () if signature.method.endswith("/predict") else parsed_features(model.signatures[signature.key])
-    )
+    serialized = [spec.dtype for spec in signature.inputs] == ["string"]
+    features = parsed_features(model.signatures[signature.key]) if serialized else ()
     return Endpoint(
         key=signature.key,
         method=signature.method,
@@ -138,14 +138,22 @@ def _record(
     unasked: list[str] = []
     for endpoint in endpoints:
         try:
-            if not endpoint.inputs:
-                raise ExportError("it takes no input")
+            _require_input(endpoint)
             samples += record_samples([endpoint], given if _names(endpoint) in taking else (), report=report)
         except ExportError as error:
             unasked.append(f"signature {endpoint.key!r} has no recorded request: {error.message}")
     if not samples:
         raise ExportError(unasked[0], hint="give it real ones: --samples FILE.npz, arrays by input name")
     return tuple(samples), tuple(unasked)
+
+
+def _require_input(endpoint: Endpoint) -> None:
+    """Raise ExportError where no request can be made that a server hands on."""
+    if not endpoint.inputs:
+        raise ExportError("it takes no input")
+    interface = interface_of(endpoint.method)
+    if interface != "predict" and endpoint.inputs[0].dtype != "string":
+        raise ExportError(f"{interface} sends serialized examples, and it takes {endpoint.inputs[0]}")
 
 
 def _names(endpoint: Endpoint) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-from packager.loading.failures import loader_failures
+from packager.errors import ModelLoadError
 from packager.loading.model import LoadedModel, ModelInput
 from packager.loading.resources import resources_of
 from packager.values import Binding, Inspection, TensorSpec
@@ -59,8 +59,15 @@ def _spec(name: str, tensor: Any) -> TensorSpec:
 
 def load_whole(folder: Path) -> Any:
     """Load it as TensorFlow does. Raises ModelLoadError."""
-    with loader_failures(name_of_loader()):
+    try:
         return tf.saved_model.load(str(folder), tags=[_SERVE])
+    except Exception as error:  # whatever a graph of an older TensorFlow, or a damaged checkpoint, runs into
+        text = " ".join(str(error).split())
+        raise ModelLoadError(
+            f"{name_of_loader()} cannot load {str(folder)!r}: {text[:200]}",
+            hint="a server may all the same: copy it to models/NAME/1, and packager build models/NAME",
+            details=text[:2000],
+        ) from error
 
 
 def caller(

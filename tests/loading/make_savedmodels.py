@@ -76,8 +76,13 @@ def half_plus_two(folder: Path) -> tuple[Arrays, Arrays]:
         predict = v1.saved_model.predict_signature_def({"x": x}, {"y": x * half + 2.0})
         classify = v1.saved_model.classification_signature_def(serialized, None, scores)
         regress = v1.saved_model.regression_signature_def(serialized, scores)
+        signatures = {"serving_default": predict, "classify": classify, "regress": regress}
+        define = v1.saved_model.predict_signature_def
+        signatures["parsing"] = define({"inputs": serialized}, {"outputs": scores})
+        signatures["floats"] = define({"inputs": x}, {"outputs": x * half + 2.0})
+        signatures["floats"].method_name = regress.method_name
         session.run(v1.global_variables_initializer())
-        _build(folder, session, {"serving_default": predict, "classify": classify, "regress": regress})
+        _build(folder, session, signatures)
     given = np.float32([[0.0], [3.0]])
     return {"x": given}, {"y": given / 2 + 2}
 
