@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 T = TypeVar("T")
 
 CORES = min(os.cpu_count() or 1, 8)
+
+_GRACE = 1.0
+_NAME = "packager-side-by-side"
 
 
 class StoppedError(BaseException):
@@ -39,8 +43,8 @@ def side_by_side(
     """Run ``tasks`` in at most so many threads; return what they return, in their order.
 
     Raises what the first one to fail has raised. Then, and at Ctrl-C, none is begun any more, and those that
-    run are told to stop, but not waited for: one may be waiting for somebody who never answers. They are if
-    ``patient``, so that they can clean up.
+    run are told to stop, and get a second for it: one may be waiting for somebody who never answers. If
+    ``patient``, they are waited for, so that they can clean up.
     """
     stop = Stop()
     waiting = queue.SimpleQueue[tuple[int, Callable[[Stop], T]]]()
@@ -60,7 +64,9 @@ def side_by_side(
                 ended.put(error)
                 stop.set()
 
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(tasks)))]
+    threads = [
+        threading.Thread(target=work, name=_NAME, daemon=True) for _ in range(min(workers, len(tasks)))
+    ]
     results: dict[int, T] = {}
     try:
         for thread in threads:
@@ -72,6 +78,17 @@ def side_by_side(
             results[outcome[0]] = outcome[1]
     finally:
         stop.set()
-        for thread in threads if patient else ():
-            thread.join()
+        deadline = time.monotonic() + _GRACE
+        for thread in threads:
+            if thread.ident is not None:  # an interruption can come before all have begun
+                thread.join(None if patient else max(0.0, deadline - time.monotonic()))
     return [results[number] for number in range(len(tasks))]
+
+
+def work_goes_on() -> bool:
+    """Tell whether a task is left that nobody waits for.
+
+    Then a process must not end in the ordinary way, which takes the ground from under a thread that is in
+    OpenSSL: such a process crashes.
+    """
+    return any(thread.name == _NAME for thread in threading.enumerate())

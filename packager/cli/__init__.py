@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -23,6 +25,7 @@ from packager.cli.push import push
 from packager.cli.serve import serve
 from packager.cli.smoke import smoke
 from packager.cli.verify import verify
+from packager.sidebyside import work_goes_on
 
 app = typer.Typer(
     name="packager",
@@ -80,5 +83,11 @@ def main() -> None:
     """Run the command."""
     try:
         app(prog_name="packager")
+    except SystemExit as leaving:
+        if work_goes_on():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(leaving.code if isinstance(leaving.code, int) else 1)
+        raise
     finally:
         gc.freeze()  # else the end looks through all modules for garbage, which takes 0.1 s

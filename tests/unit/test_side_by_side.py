@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from packager.progress import Event, Progress, in_turn
-from packager.sidebyside import Stop, StoppedError, side_by_side
+from packager.sidebyside import Stop, StoppedError, side_by_side, work_goes_on
 
 
 def test_results_come_in_the_order_of_the_tasks() -> None:
@@ -56,6 +56,12 @@ def test_an_interruption_waits_for_nobody() -> None:
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         side_by_side([lambda _: never.wait(60)])
+    assert work_goes_on(), "the command must not end in the ordinary way"
+    never.set()
+    deadline = time.monotonic() + 10
+    while work_goes_on():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_patient_caller_lets_the_others_clean_up() -> None:
