@@ -46,9 +46,7 @@ def sample_inputs(
 
 
 def _sizes(spec: TensorSpec, batch: int, free: int) -> tuple[int, ...]:
-    if not spec.shape:
-        return ()
-    first, *rest = spec.shape
+    first, *rest = spec.shape or (None,)
     return (batch if first is None else first, *(free if d is None else d for d in rest))
 
 
