@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from packager.errors import UsageError
@@ -49,12 +51,30 @@ def _checked(model: Any, reference: str) -> Any:
             f"--architecture {reference!r} gives {type(model).__name__!r}, which is no Keras model",
             hint="name a function that returns a keras.Model",
         )
-    if not getattr(model, "inputs", None):
+    if not getattr(model, "inputs", None) and _built_shape(model) is None:
         raise UsageError(
             f"--architecture {reference!r} gives a model without known inputs",
-            hint="begin it with keras.Input(shape=…), and give functional models their inputs and outputs",
+            hint="begin it with keras.Input(shape=…); one of a class of your own: model.build((None, …))",
         )
     return model
+
+
+def with_inputs(model: Any, library: ModuleType) -> Any:
+    """Return ``model``, or where a class of the user's is built for one input, a graph of that."""
+    if getattr(model, "inputs", None):
+        return model
+    made_by = importlib.import_module("keras" if written_for_keras3(model) else "tf_keras")
+    given = made_by.Input(_built_shape(model)[1:])
+    with library.building():
+        return made_by.Model(given, model(given))
+
+
+def _built_shape(model: Any) -> Any:
+    """Return the shape of the one input that a model was built for, ``None`` where that is not known."""
+    shapes = getattr(model, "_build_shapes_dict", None) or {}
+    shape: Any = shapes.get("input_shape") if len(shapes) == 1 else getattr(model, "_build_input_shape", None)
+    sizes = tuple(shape) if isinstance(shape, Sequence) or hasattr(shape, "as_list") else ()
+    return sizes if sizes and all(size is None or isinstance(size, int) for size in sizes) else None
 
 
 def is_model(value: Any) -> bool:

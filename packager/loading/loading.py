@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from packager.errors import ModelLoadError, UsageError
-from packager.loading.architecture import call_architecture, written_for_keras3
+from packager.loading.architecture import call_architecture, with_inputs, written_for_keras3
 from packager.loading.archives import unpacked
 from packager.loading.failures import loader_failures
 from packager.loading.keras1 import is_keras1, upgrade
@@ -69,7 +69,8 @@ def _load(
         inspection, target, _mapping(supplied), backend=_backend(inspection, supplied)
     )
     warnings = (*warnings, *map(_begins_afresh, forget_state(target.model)))
-    return target.library.loaded(target.model, bindings, warnings, published)  # type: ignore[no-any-return]
+    model = with_inputs(target.model, target.library)
+    return target.library.loaded(model, bindings, warnings, published)  # type: ignore[no-any-return]
 
 
 def _load_archive(
@@ -151,6 +152,7 @@ def _built(
         with _library(generation).building():
             model = call_architecture(supplied.architecture, dict(supplied.arguments), keras3=generation == 3)
         library = _library(3 if written_for_keras3(model) else 2)
+        with_inputs(model, library)  # which is what makes the variables of a class of the user's
         return Target.of(model, library), {}
     library = _library(generation)
     with loader_failures(library.name()):

@@ -39,6 +39,26 @@ def stack(units: int = 8):
     )
 
 
+class OwnModel(keras.Model):
+    """A class instead of a graph, with layers in attributes and in a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = [layers.Dense(5, activation="tanh") for _ in range(2)]
+        self.normalized, self.last = layers.BatchNormalization(), layers.Dense(3)
+
+    def call(self, inputs, training=False):
+        for layer in self.hidden:
+            inputs = layer(inputs)
+        return self.last(self.normalized(inputs, training=training))
+
+
+def own_class():
+    model = OwnModel()
+    model.build((None, 6))
+    return model
+
+
 def smaller():
     return keras.Sequential([layers.Input((6,)), layers.Dense(8), layers.BatchNormalization()])
 

@@ -78,6 +78,7 @@ def test_weights_of_keras3(keras3_files: Path, tmp_path: Path) -> None:
             ),
             ("recurrent.weights.h5", ""): supplied("architectures:recurrent"),
             ("recurrent.weights.h5", "stateful"): supplied("architectures:recurrent", arguments=STATEFUL),
+            ("own_class.weights.h5", ""): supplied("architectures:own_class"),
             ("nan.weights.h5", ""): supplied("architectures:stack"),
             ("raw.h5", ""): supplied("architectures:stack"),
             ("raw.h5", "mapped"): supplied(str(keras3_files / "raw.json"), mapping=tmp_path / "mapping.toml"),
@@ -92,6 +93,8 @@ def test_weights_of_keras3(keras3_files: Path, tmp_path: Path) -> None:
     assert_answers(
         outcomes["recurrent.weights.h5"], keras3_files / "recurrent.weights.h5", matched={"name", "order"}
     )
+    own = "own_class.weights.h5"
+    assert_answers(outcomes[own], keras3_files / own, matched={"order"})
     assert_begins_afresh(outcomes["recurrent.weights.h5 stateful"], keras3_files / "recurrent.weights.h5")
     assert_answers(outcomes["raw.h5 mapped"], keras3_files / "raw.h5", matched={"mapping", "shape"})
     transforms = {b.variable: b.transform for b in outcomes["raw.h5 mapped"].bindings}
@@ -126,6 +129,7 @@ def test_weights_of_keras2(keras2_files: Path) -> None:
             ("recurrent.h5", ""): supplied("architectures:recurrent"),
             ("recurrent.h5", "stateful"): supplied("architectures:recurrent", arguments=STATEFUL),
             ("recurrent.h5", "config"): supplied(str(keras2_files / "recurrent.json")),
+            ("own_class.h5", ""): supplied("architectures:own_class"),
             ("theano.h5", ""): supplied("architectures:pictures"),
         },
         keras2=True,
@@ -135,6 +139,7 @@ def test_weights_of_keras2(keras2_files: Path) -> None:
     for name in ("twins.h5 swapped", "recurrent.h5", "recurrent.h5 config", "theano.h5"):
         assert_answers(outcomes[name], keras2_files / name.split()[0], matched={"name"})
         assert outcomes[name].loader.startswith("tf_keras ")
+    assert_answers(outcomes["own_class.h5"], keras2_files / "own_class.h5", matched={"order"})
     assert_begins_afresh(outcomes["recurrent.h5 stateful"], keras2_files / "recurrent.h5")
     kernels = {b.transform for b in outcomes["theano.h5"].bindings if b.variable.endswith("kernel")}
     assert kernels == {"flip 0 1"}
