@@ -187,6 +187,10 @@ def _next_step(inspection: Inspection) -> str:
     return f"{convert} --custom-objects file.py" if inspection.custom_classes else convert
 
 
+_MOST_LAYERS = 2_000
+"""Layers that the table shows; ``--json`` has them all."""
+
+
 def _render_layers(layers: tuple[LayerSummary, ...], console: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
@@ -196,7 +200,9 @@ def _render_layers(layers: tuple[LayerSummary, ...], console: Console) -> None:
     table.add_column("class")
     table.add_column("parameters", justify="right")
     table.add_column("weights")
-    for layer in layers:
+    for layer in layers[:_MOST_LAYERS]:
         shapes = "  ".join("x".join(map(str, weight.shape)) or "scalar" for weight in layer.weights)
         table.add_row(f"  {escape(layer.name)}", escape(layer.class_name), f"{layer.parameters:,}", shapes)
     console.print(table)
+    if (more := len(layers) - _MOST_LAYERS) > 0:
+        console.print(f"  … and {more:,} more, which --json tells")
