@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ pytest_plugins = ["fixtures_command", "fixtures_engine", "fixtures_registry"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NO_SKIPS = os.environ.get("PACKAGER_NO_SKIPS") == "1"
+
+
+def pytest_configure() -> None:
+    """Let an interruption interrupt: a shell has jobs in the background, and what they start, ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
