@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from packager.errors import (
     ModelFileError,
@@ -45,9 +44,6 @@ from packager.values import (
     check_version,
     to_json,
 )
-
-if TYPE_CHECKING:
-    from packager.signatures import Declaration
 
 PathLike = str | os.PathLike[str]
 
@@ -101,12 +97,13 @@ def convert(
     """
     from packager.adoption import adopt
     from packager.conversion import ConversionRequest, convert_inspected, environment, limits
-    from packager.h5 import identity, require_unchanged, unsafe_lambdas
+    from packager.h5 import unsafe_lambdas
     from packager.interface import check_compatible
     from packager.isolation import run_isolated
     from packager.savedmodel import new_version
     from packager.savedmodel.source import require_self_contained
     from packager.signatures import Declaration, find_declaration, read_declaration
+    from packager.sources import Watch, admitted, taken_as_it_is
     from packager.targets import resolve
 
     check_model_name(name)
@@ -117,18 +114,13 @@ def convert(
     older = options.compatible_with and resolve(options.compatible_with, report=report)
     report = watch = Stopwatch(report)
     say(report, "inspecting the file")
-    before = identity(Path(file))
-    inspection, config = _admitted(Path(file), options.supplied)
+    watched = Watch(Path(file))
+    inspection, config = admitted(Path(file), options.supplied)
     if options.signature is not None:
         declaration = read_declaration(options.signature, model_file=inspection.path)
     else:
         declaration = find_declaration(Path(), name, model_file=inspection.path) or Declaration()
-    if options.optimize and inspection.kind is FileKind.SAVED_MODEL:
-        raise UsageError(
-            f"--optimize changes weights of layers, and {os.fspath(file)!r}, a SavedModel, tells of none",
-            hint="convert the .h5 file that it was made from, or leave --optimize out",
-        )
-    as_it_is = inspection.kind is FileKind.SAVED_MODEL and not _signs_anew(inspection, options, declaration)
+    as_it_is = taken_as_it_is(inspection, options, declaration)
     with new_version(Path(output), name, version=version, replace=force) as slot:
         request = ConversionRequest(
             inspection=inspection,
@@ -145,7 +137,7 @@ def convert(
             environment=environment(inspection),
             limits=limits(inspection, options),
         )
-        require_unchanged(Path(file), before)
+        watched.require_unchanged()
         if inspection.kind is FileKind.SAVED_MODEL and not as_it_is:
             require_self_contained(slot.work)
         if older:
@@ -175,27 +167,6 @@ def convert(
         stages=stages,
         peak_memory=result.peak_memory,
     )
-
-
-def _admitted(path: Path, supplied: Supplied) -> tuple[Inspection, Mapping[str, Any] | None]:
-    """Inspect what is to be converted, a file or a SavedModel, and let it through."""
-    from packager.h5 import admit
-    from packager.savedmodel.source import admit_saved_model, is_saved_model
-
-    if is_saved_model(path):
-        return admit_saved_model(path, supplied), None
-    return admit(path, supplied)
-
-
-def _signs_anew(inspection: Inspection, options: ConversionOptions, declaration: Declaration) -> bool:
-    """Tell whether a SavedModel gets other signatures than its own, which has to be possible then."""
-    from packager.savedmodel.source import require_tensors
-    from packager.signatures import Declaration
-
-    if not options.input_names and not options.output_names and declaration == Declaration():
-        return False
-    require_tensors(inspection.path)
-    return True
 
 
 def suggest_architecture(file: PathLike, *, output: PathLike | None = None) -> str:

@@ -19,6 +19,8 @@ from fixtures_command import Done, Run
 
 import packager as library
 from packager.contract import read_contract
+from packager.errors import ModelFileError
+from packager.progress import Event
 
 pytestmark = pytest.mark.tensorflow
 
@@ -107,6 +109,21 @@ def test_files_of_tensorflow_1_stay_its_own(packager: Run, source: Source, tmp_p
     expect(served(tmp_path / "models/m", inputs), outputs)
     anew = packager("convert", folder, "--name", "m", "--input-name", "word=term")
     refused(anew, 15, "'asset_of_v1.txt' in TensorFlow 1's way", "it is taken as it is")
+
+
+def test_a_folder_that_is_changed_after_it_was_checked_is_not_taken(source: Source, tmp_path: Path) -> None:
+    folder = tmp_path / "given"
+    shutil.copytree(source("half_plus_two")[0], folder)
+
+    def change(event: Event) -> None:
+        if event.text == "loading the SavedModel":
+            graph = (folder / "saved_model.pb").read_bytes()
+            (folder / "other.pb").write_bytes(graph)
+            (folder / "other.pb").replace(folder / "saved_model.pb")
+
+    with pytest.raises(ModelFileError, match="was changed while it was read"):
+        library.convert(folder, name="m", output=tmp_path / "models", report=change)
+    assert not list((tmp_path / "models").rglob("*"))
 
 
 def test_what_no_batch_fits_is_served_as_it_is(packager: Run, source: Source, tmp_path: Path) -> None:
