@@ -22,6 +22,7 @@ from packager.cli.map import map_weights
 from packager.cli.openapi import openapi
 from packager.cli.package import package
 from packager.cli.push import push
+from packager.cli.screen import INTERRUPTED
 from packager.cli.serve import serve
 from packager.cli.smoke import smoke
 from packager.cli.verify import verify
@@ -84,7 +85,8 @@ def main() -> None:
     try:
         app(prog_name="packager")
     except SystemExit as leaving:
-        if work_goes_on():
+        # Where exec() was interrupted, as of a dataclass, `python -m` would end by the signal all the same.
+        if work_goes_on() or leaving.code == INTERRUPTED:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(leaving.code if isinstance(leaving.code, int) else 1)

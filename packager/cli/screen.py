@@ -29,6 +29,10 @@ DETAIL_LINES = 60
 """Lines of a server's log or a build's output shown below an error."""
 
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+
 class TerminatedError(BaseException):
     """SIGTERM arrived: unwinds the stack as Ctrl-C does, so that nothing is left behind."""
 
@@ -120,7 +124,7 @@ def screen(*, as_json: bool, quiet: bool, verbose: bool) -> Iterator[Screen]:
     except PackagerError as error:
         shown.fail(error)
     except KeyboardInterrupt:
-        raise typer.Exit(_interrupted(shown, "interrupted", 130)) from None
+        raise typer.Exit(_interrupted(shown, "interrupted", INTERRUPTED)) from None
     except TerminatedError:
         raise typer.Exit(_interrupted(shown, "terminated", 143)) from None
     finally:

@@ -211,3 +211,17 @@ def test_what_to_type_next_is_told(small_h5: Path, lambda_h5: Path, weights_h5: 
 
 def test_the_version_is_told() -> None:
     assert packager("--version").stdout.strip()
+
+
+def test_an_interruption_caught_anywhere_is_exit_code_130(tmp_path: Path) -> None:
+    (tmp_path / "interrupted.py").write_text(
+        "import packager.cli\n"
+        "def app(**_):\n"
+        "    try:\n"
+        "        exec('raise KeyboardInterrupt')\n"
+        "    except KeyboardInterrupt:\n"
+        "        raise SystemExit(130)\n"
+        "packager.cli.app = app\n"
+        "packager.cli.main()\n"
+    )
+    assert subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, check=False).returncode == 130
