@@ -10,7 +10,7 @@ is a layer of its own in an image.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -28,6 +28,16 @@ SHARD = 64 << 20
 """Bytes after which the next tensor begins another data file."""
 
 _HEADER = b"\x1a\x02\x08\x01"  # of a BundleHeaderProto, after its number of shards: little-endian, version 1
+
+
+def data_files(sizes: Iterable[int], *, shard: int = SHARD) -> Iterator[int]:
+    """Yield for each tensor, by its bytes, the number of the data file that it is written to."""
+    number = filled = 0
+    for size in sizes:
+        if filled >= shard:
+            number, filled = number + 1, 0
+        yield number
+        filled += size
 
 
 class BundleWriter:

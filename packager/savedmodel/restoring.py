@@ -1,12 +1,16 @@
-"""How a server gets the variables back: one operation that reads the checkpoint, one that assigns each.
+"""How a server gets the variables back: an operation reads each data file, another assigns each variable.
 
 TensorFlow's builder traces a function that saves and one that restores, of several nodes a variable; a
-server calls the second only, by the names in SaverDef (tensorflow/core/protobuf/saver.proto).
+server calls the second only, by the names in SaverDef (tensorflow/core/protobuf/saver.proto). One operation
+reads tensors of up to 16 million elements one after the other, in one thread (save_restore_tensor.cc of
+tensorflow/core/kernels); several are run side by side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -15,41 +19,39 @@ from tensorflow.core.framework import node_def_pb2
 from tensorflow.core.protobuf import saver_pb2
 from tensorflow.python.framework import op_def_registry
 
+from packager.savedmodel.bundle import SHARD, data_files
+
 FILENAME = "saver_filename"
 RESTORE = "restore_all"
 _READ = "restore_read"
 
 
-def add_restoring(graph: Any, keys: Sequence[str], names: Sequence[str]) -> bool:
+def add_restoring(graph: Any, keys: Sequence[str], names: Sequence[str], *, shard: int = SHARD) -> bool:
     """Let the MetaGraphDef ``graph``, without a saver, restore each variable of ``names`` from its key.
 
-    Returns ``False`` where the names do not tell one variable from another; then nothing is changed.
+    Both are in the order in which they are written. Returns ``False`` where the names do not tell one
+    variable from another; then nothing is changed.
     """
     handles = {
         node.attr["shared_name"].s.decode(): node for node in graph.graph_def.node if node.op == "VarHandleOp"
     }
-    taken = {node.name for node in graph.graph_def.node} & {FILENAME, RESTORE, _READ}
+    taken = {node.name.partition("/")[0] for node in graph.graph_def.node} & {FILENAME, RESTORE, _READ}
     if taken or len(set(names)) != len(names) or handles.keys() != set(names):
         return False
-    dtypes = [handles[name].attr["dtype"].type for name in names]
-    nodes = [
-        _node(FILENAME, "Placeholder", dtype=tf.string.as_datatype_enum, shape=tf.TensorShape([]).as_proto()),
-        _texts(f"{_READ}/tensor_names", keys),
-        _texts(f"{_READ}/shape_and_slices", [""] * len(keys)),
-    ]
-    read = _node(_READ, "RestoreV2", inputs=[node.name for node in nodes])
-    read.attr["dtypes"].list.type.extend(dtypes)
-    assigned = [
-        _node(
-            f"{RESTORE}/{number}",
-            "AssignVariableOp",
-            inputs=[handles[name].name, f"{_READ}:{number}" if number else _READ],
-            dtype=dtype,
-        )
-        for number, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
-    ]
+    text, scalar = tf.string.as_datatype_enum, tf.TensorShape([]).as_proto()
+    nodes = [_node(FILENAME, "Placeholder", dtype=text, shape=scalar)]
+    assigned: list[Any] = []
+    files = data_files((_size(handles[name]) for name in names), shard=shard)
+    for file, members in groupby(zip(files, keys, names, strict=True), key=itemgetter(0)):
+        _, its_keys, its_names = zip(*members, strict=True)
+        dtypes = [handles[name].attr["dtype"].type for name in its_names]
+        read = f"{_READ}/{file}"
+        nodes += _reading(read, its_keys, dtypes)
+        for index, (name, dtype) in enumerate(zip(its_names, dtypes, strict=True)):
+            inputs = [handles[name].name, f"{read}:{index}" if index else read]
+            assigned.append(_node(f"{RESTORE}/{len(assigned)}", "AssignVariableOp", inputs, dtype=dtype))
     finish = _node(RESTORE, "NoOp", inputs=[f"^{node.name}" for node in assigned])
-    graph.graph_def.node.extend([*nodes, read, *assigned, finish])
+    graph.graph_def.node.extend([*nodes, *assigned, finish])
     graph.saver_def.CopyFrom(
         saver_pb2.SaverDef(
             filename_tensor_name=f"{FILENAME}:0",
@@ -60,6 +62,20 @@ def add_restoring(graph: Any, keys: Sequence[str], names: Sequence[str]) -> bool
     )
     _tell_operations(graph, ("Placeholder", "Const", "RestoreV2", "AssignVariableOp", "NoOp"))
     return True
+
+
+def _reading(name: str, keys: Sequence[str], dtypes: Sequence[int]) -> list[Any]:
+    """Return the operation ``name`` that reads the tensors ``keys``, after what it takes."""
+    which = [_texts(f"{name}/tensor_names", keys), _texts(f"{name}/shape_and_slices", [""] * len(keys))]
+    read = _node(name, "RestoreV2", [FILENAME, *(node.name for node in which)])
+    read.attr["dtypes"].list.type.extend(dtypes)
+    return [*which, read]
+
+
+def _size(handle: Any) -> int:
+    """Return the bytes of the variable behind a VarHandleOp, 0 where its shape is left open."""
+    elements = tf.TensorShape(handle.attr["shape"].shape).num_elements() or 0
+    return elements * tf.as_dtype(handle.attr["dtype"].type).size  # type: ignore[no-any-return]
 
 
 def drop_unused(graph: Any) -> None:

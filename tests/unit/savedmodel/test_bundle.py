@@ -9,7 +9,7 @@ import google_crc32c
 import pytest
 
 from packager.savedmodel import table
-from packager.savedmodel.bundle import BundleWriter
+from packager.savedmodel.bundle import BundleWriter, data_files
 from packager.savedmodel.table import masked, table_bytes, unmasked, varint
 
 
@@ -119,6 +119,7 @@ def test_what_has_not_changed_stays_in_the_same_file(tmp_path: Path) -> None:
         [(tmp_path / f"{name}.data-0000{i}-of-00003").read_bytes() for i in range(3)]
         for name in ("old", "new")
     )
+    assert list(data_files([8, 3, 5, 4], shard=8)) == [0, 1, 1, 2]
     assert old == [b"12345678", b"abcdefgh", b"tail"]
     assert [one == other for one, other in zip(old, new, strict=True)] == [True, True, False]
     assert not list(tmp_path.glob("*.data-?????"))
