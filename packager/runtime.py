@@ -13,7 +13,7 @@ from pathlib import Path
 
 from packager.errors import UsageError
 
-DISTRIBUTIONS = ("protobuf", "httptools", "orjson", "uvloop", "grpcio", "typing_extensions")
+DISTRIBUTIONS = ("protobuf", "httptools", "orjson", "pysimdjson", "uvloop", "grpcio", "typing_extensions")
 """What ``packager.serving`` imports besides the standard library, and what that needs in its turn."""
 
 SERVER_PACKAGES = ("serving", "protocol")

@@ -2,8 +2,8 @@
 
 The clients are wrk and h2load, one connection each with one request under way. In every round each way is
 measured after the other, for some time, or where requests take long for some requests; what is told are
-medians of the rounds. Beside the size of a JSON body is the time that ``orjson.loads`` takes for it, how many
-times that REST takes, and which share of the rate would be left to a server that did nothing else to it.
+medians of the rounds. Beside the size of a JSON body is the time that ``orjson.loads`` takes for it, and how
+many times that REST takes.
 """
 
 from __future__ import annotations
@@ -306,9 +306,7 @@ def row(
     cells = [str(case), str(clients), way, f"{rate:,.0f}" if rate >= 100 else f"{rate:.2f}", f"{share:.2f}"]
     cells += [f"{p50:,.0f}", f"{p99:,.0f}", f"{over:+,.0f}"]
     if way == "REST":
-        alone = median(lambda r: r["in process"].p50_us)
-        told = f"{body:,} B, {parsing:,.0f} µs: x {p50 / parsing:.2f}"
-        cells.append(f"{told}, {alone / (alone + parsing):.2f}" if clients == 1 else told)
+        cells.append(f"{body:,} B, {parsing:,.0f} µs: x {p50 / parsing:.2f}")
     else:
         cells.append("")
     return f"| {' | '.join(cells)} |"

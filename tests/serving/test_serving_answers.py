@@ -326,6 +326,28 @@ def test_doubts_about_numbers_are_settled_as_rapidjson_does(asked: Served) -> No
     assert json.loads(answer.body) == {"predictions": [4.0]}
 
 
+def test_large_requests_are_answered_as_small_ones(asked: Served) -> None:
+    rows = [[float(row), 0.25, row / 3] for row in range(3000)]
+    answer = asked.predict("affine", json.dumps({"instances": rows}))
+    assert len(answer.body) > 10_000
+    assert answer.body == asked.predict("affine", json.dumps({"instances": rows, "signature_name": ""})).body
+    predictions = json.loads(answer.body)["predictions"]
+    assert [predictions[row] for row in (0, 2999)] == [
+        json.loads(asked.predict("affine", json.dumps({"instances": [rows[row]]})).body)["predictions"][0]
+        for row in (0, 2999)
+    ]
+
+
+@pytest.mark.parametrize(
+    "last", ["[1]", "[1, [2]]", "[1, true]", "1", "[1, 1e999]", "[1, 2]]", '[1, "a"]', "[1, 2"]
+)
+def test_large_requests_fail_as_small_ones(asked: Served, last: str) -> None:
+    small = f'{{"instances": [[1, 2], [3, 4], {last}]}}'
+    assert asked.predict("affine", small + 10_000 * " ").body == asked.predict("affine", small).body
+    large = json.loads(asked.predict("affine", small.replace("[3, 4],", "[3, 4], " * 2000)).body)
+    assert "error" in large
+
+
 def test_deep_nesting_is_no_danger(asked: Served) -> None:
     deep = "[" * 100_000 + "]" * 100_000
     assert asked.predict("affine", f'{{"junk": {deep}, "instances": [1]}}').status == 200

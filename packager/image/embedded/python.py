@@ -24,7 +24,7 @@ _UNUSED_PREFIXES = (
     *("xx", "nis.", "readline", "config-", "libpython"),
 )
 
-_BUILD_ONLY = frozenset((".pyx", ".pxd", ".pxi", ".pyi", ".c", ".h", ".pyc"))
+_BUILD_ONLY = frozenset((".pyx", ".pxd", ".pxi", ".pyi", ".c", ".cpp", ".h", ".pyc"))
 _INSTALLER_ONLY = frozenset(("RECORD", "INSTALLER", "REQUESTED", "direct_url.json"))
 
 

@@ -18,7 +18,7 @@ from packager.serving.native.residency import give_back_pages, give_back_pages_s
 from packager.serving.native.tensors import Tensor
 from packager.serving.status import Code, StatusError, invalid_argument
 
-_THIS_THREAD = -1
+THIS_THREAD = -1
 """The ``inter_op_thread_pool`` of RunOptions that is no pool at all (``config.proto``)."""
 _MOST_KNOWN = 64
 """Choices of inputs and outputs: clients may ask for any, in any order."""
@@ -80,7 +80,7 @@ class Session:
         with Status() as status:
             c_api().TF_SessionRun(
                 self._handle,
-                _run_options(0, _THIS_THREAD) if at_once else _run_options(timeout_ms),
+                run_options(0, THIS_THREAD) if at_once else run_options(timeout_ms),
                 sources,
                 (ctypes.c_void_p * len(feeds))(*[tensor.handle for _, tensor in feeds]),
                 len(feeds),
@@ -153,7 +153,7 @@ def _session_options(config: bytes) -> Iterator[int]:
 
 
 @functools.cache
-def _run_options(timeout_ms: int, thread_pool: int = 0) -> Any:
+def run_options(timeout_ms: int, thread_pool: int = 0) -> Any:
     """Return RunOptions with a time limit, in a buffer that is never freed: the server knows few limits."""
     if not (timeout_ms or thread_pool):
         return POINTER(Buffer)()

@@ -19,12 +19,10 @@ from packager.serving.native.signatures import Signature
 from packager.serving.rest import answers
 from packager.serving.rest.examples_request import read_examples_request
 from packager.serving.rest.predict_request import read_predict_request
+from packager.serving.rest.requests import SMALL_BODY
 from packager.serving.rest.routes import Route, VersionTooBigError, find_route, is_api_path
 from packager.serving.rest.strings import to_bytes
 from packager.serving.status import Code, StatusError, invalid_argument
-
-SMALL_BODY = 8192
-"""Bytes that take little time to read, whatever they are."""
 
 MAX_INFLATED = 100 * 1024 * 1024
 """The most bytes that a compressed body may inflate to."""

@@ -12,6 +12,9 @@ from packager.serving.rest.debug_text import debug_text
 from packager.serving.rest.strings import is_base64_object
 from packager.serving.status import StatusError, invalid_argument
 
+SMALL_BODY = 8192
+"""Bytes that take little time to read, whatever they are."""
+
 FindSignature = Callable[[str], Signature]
 """Finds a signature by the key in the request, empty where there is none; or raises StatusError."""
 
