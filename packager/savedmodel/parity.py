@@ -12,7 +12,8 @@ import tensorflow as tf
 from packager.contract import Sample
 from packager.errors import ParityError
 from packager.progress import Report, detail, say, silent
-from packager.savedmodel.stepwise import StepwiseModel, UnsupportedGraphError
+from packager.savedmodel.steps import UnsupportedGraphError
+from packager.savedmodel.stepwise import StepwiseModel
 from packager.values import Closeness, Deviation
 
 LOADED_WHOLE = 64 << 20

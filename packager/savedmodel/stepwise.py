@@ -5,12 +5,14 @@ memory of this machine, its graphs are taken from ``saved_model.pb`` and run her
 restored as the graph itself says, but each is read from the checkpoint, and compared with its checksum, when
 an operation asks for it. A large matrix or table of embeddings is read and used in pieces (``pieces``). Every
 other operation is run by TensorFlow's own kernel.
+
+What runs is what the file says, node by node: TensorFlow imports the graph once, to see that a server could,
+but to have an object of Python for each of its operations would take longer than running them.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +20,14 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.eager import context, execute
-from tensorflow.python.framework.function_def_to_graph import function_def_to_graph
+from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
 from packager.pieces import as_tensor, gathered, is_large, multiplied
 from packager.savedmodel.checkpoint import stored_tensors
+from packager.savedmodel.steps import Step, UnsupportedGraphError, steps
 from packager.stored import StoredArray
 
 Values = Sequence[Any]
-
-
-class UnsupportedGraphError(Exception):
-    """The graph does something with a variable, or with a function, that cannot be done in steps."""
 
 
 @dataclass(slots=True)
@@ -75,6 +74,15 @@ def _read(value: Any) -> Any:
     return value.read() if isinstance(value, _Restored) else value
 
 
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """A function of the library: which tensors it takes and gives, and how to get from one to the other."""
+
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    steps: Sequence[Step]
+
+
 class StepwiseModel:
     """The signatures of a SavedModel; each call reads the weights anew, once for all its requests."""
 
@@ -87,7 +95,7 @@ class StepwiseModel:
         self._graph = tf.Graph()
         with self._graph.as_default():
             tf.graph_util.import_graph_def(self._meta.graph_def, name="")
-        self._functions: dict[str, Any] = {}
+        self._functions: dict[str, _Function] = {}
         self._kept: dict[str, Any] = {}  # handles, of variables and of tables
         self.stored = stored_tensors(str(folder / "variables" / "variables"))
         """What there is to restore, by key."""
@@ -101,7 +109,7 @@ class StepwiseModel:
             for name in requests[0]
         }
         names = list(signature.outputs)
-        fetches = [self._graph.get_tensor_by_name(signature.outputs[name].name) for name in names]
+        fetches = [signature.outputs[name].name for name in names]
         answers = _split([*self._run(fetches, feeds), _Each(list(requests))])
         return [dict(zip(names, map(_read, values), strict=False)) for values in answers]
 
@@ -113,75 +121,72 @@ class StepwiseModel:
             self._run([], {}, [name.partition(":")[0]])
 
     def _run(
-        self, fetches: Sequence[Any], feeds: Mapping[str, Any], targets: Sequence[str] = ()
+        self, fetches: Sequence[str], feeds: Mapping[str, Any], targets: Sequence[str] = ()
     ) -> list[Any]:
         """Run what ``fetches`` and the operations ``targets`` of the main graph need."""
-        operations = [self._graph.get_operation_by_name(name) for name in targets]
-        return self._evaluate(fetches, operations, {**self._kept, **feeds})
+        known = {**self._kept, **feeds}
+        return self._evaluate(steps(self._meta.graph_def.node, fetches, targets, known), fetches, known)
 
-    def _evaluate(
-        self, fetches: Sequence[Any], targets: Sequence[Any], known: Mapping[str, Any]
-    ) -> list[Any]:
+    def _evaluate(self, order: Sequence[Step], fetches: Sequence[str], known: Mapping[str, Any]) -> list[Any]:
         values = dict(known)
-        order = list(_needed([*(tensor.op for tensor in fetches), *targets], known))
-        readers = Counter(tensor.name for op in order for tensor in op.inputs)
-        readers.update(tensor.name for tensor in fetches)
-        for op in order:
-            answers = self._operation(op, [values[tensor.name] for tensor in op.inputs])
-            values.update(zip((tensor.name for tensor in op.outputs), answers, strict=False))
+        for step in order:
+            answers = self._operation(step, [values[name] for name in step.inputs])
+            values.update(zip(step.outputs, answers, strict=False))
             del answers
-            readers.subtract(tensor.name for tensor in op.inputs)
-            for tensor in (*op.inputs, *op.outputs):
-                if not readers[tensor.name]:
-                    values.pop(tensor.name, None)
-        return [values[tensor.name] for tensor in fetches]
+            for name in step.done:
+                values.pop(name, None)
+        return [values[name] for name in fetches]
 
-    def _operation(self, op: Any, inputs: list[Any]) -> Values:
-        if op.type in ("VarHandleOp", "HashTableV2", "MutableHashTableV2"):
-            return [self._kept.setdefault(op.outputs[0].name, self._resource(op))]
-        if (special := _SPECIAL.get(op.type)) is not None:
-            if op.type in _FOR_ALL_AT_ONCE:
-                return special(self, op, inputs)
-            return _joined([special(self, op, values) for values in _split(inputs)])
+    def _operation(self, step: Step, inputs: list[Any]) -> Values:
+        if step.op in ("VarHandleOp", "HashTableV2", "MutableHashTableV2"):
+            return [self._kept.setdefault(step.outputs[0], self._resource(step))]
+        if (special := _SPECIAL.get(step.op)) is not None:
+            if step.op in _FOR_ALL_AT_ONCE:
+                return special(self, step, inputs)
+            return _joined([special(self, step, values) for values in _split(inputs)])
         if any(isinstance(value, _Handle) for value in inputs):
-            raise UnsupportedGraphError(f"{op.type} takes a variable")
-        return self._by_kernel(op, inputs)
+            raise UnsupportedGraphError(f"{step.op} takes a variable")
+        return self._by_kernel(step, inputs)
 
-    def _by_kernel(self, op: Any, inputs: Values) -> Values:
+    def _by_kernel(self, step: Step, inputs: Values) -> Values:
         values = [_read(value) for value in inputs]
-        return _joined([_kernel(op, of_one) for of_one in _split(values)])
+        return _joined([_kernel(step, of_one) for of_one in _split(values)])
 
-    def _resource(self, op: Any) -> Any:
-        return _Handle() if op.type == "VarHandleOp" else _kernel(op, [])[0]
+    def _resource(self, step: Step) -> Any:
+        return _Handle() if step.op == "VarHandleOp" else _kernel(step, [])[0]
 
     def _call(self, name: str, inputs: Values) -> Values:
-        graph = self._function(name)
-        known = {given.name: value for given, value in zip(graph.inputs, inputs, strict=True)}
-        effects = [op for op in graph.get_operations() if op.type in _EFFECTS]
-        return self._evaluate(graph.outputs, effects, known)
+        function = self._function(name)
+        known = dict(zip(function.inputs, inputs, strict=True))
+        return self._evaluate(function.steps, function.outputs, known)
 
-    def _function(self, name: str) -> Any:
+    def _function(self, name: str) -> _Function:
         if name not in self._functions:
             library = self._meta.graph_def.library.function
             (definition,) = (f for f in library if f.signature.name == name)
             with self._graph.as_default():
-                self._functions[name] = function_def_to_graph(definition)
+                graph, flat = function_def_to_graph_def(definition)
+            inputs = [f"{given.name}:0" for given in definition.signature.input_arg]
+            outputs = [flat[definition.ret[given.name]] for given in definition.signature.output_arg]
+            effects = [node.name for node in graph.node if node.op in _EFFECTS]
+            order = steps(graph.node, outputs, effects, set(inputs))
+            self._functions[name] = _Function(inputs, outputs, order)
         return self._functions[name]
 
-    def _partitioned_call(self, op: Any, inputs: Values) -> Values:
-        return self._call(op.get_attr("f").name, inputs)
+    def _partitioned_call(self, step: Step, inputs: Values) -> Values:
+        return self._call(step.attribute("f").func.name, inputs)
 
-    def _while(self, op: Any, inputs: Values) -> Values:
-        condition, body = op.get_attr("cond").name, op.get_attr("body").name
+    def _while(self, step: Step, inputs: Values) -> Values:
+        condition, body = (step.attribute(name).func.name for name in ("cond", "body"))
         while bool(_read(self._call(condition, inputs)[0])):
             inputs = self._call(body, inputs)
         return inputs
 
-    def _if(self, op: Any, inputs: Values) -> Values:
+    def _if(self, step: Step, inputs: Values) -> Values:
         branch = "then_branch" if bool(_read(inputs[0])) else "else_branch"
-        return self._call(op.get_attr(branch).name, inputs[1:])
+        return self._call(step.attribute(branch).func.name, inputs[1:])
 
-    def _assign(self, _op: Any, inputs: Values) -> Values:
+    def _assign(self, _step: Step, inputs: Values) -> Values:
         handle, value = inputs
         if not isinstance(handle, _Handle):
             raise UnsupportedGraphError("a variable is assigned")
@@ -189,62 +194,30 @@ class StepwiseModel:
         return []
 
 
-def _needed(operations: Sequence[Any], known: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield ``operations`` and all that they need, in an order to run them; ``known`` is there already."""
-    done: set[str] = set()
-    waiting = [(op, False) for op in reversed(operations)]
-    while waiting:
-        op, ready = waiting.pop()
-        if op.name in done or (op.outputs and all(tensor.name in known for tensor in op.outputs)):
-            continue
-        if ready:
-            done.add(op.name)
-            yield op
-            continue
-        waiting.append((op, True))
-        sources = [tensor.op for tensor in op.inputs if tensor.name not in known]
-        sources = [source for source in (*op.control_inputs, *sources) if source.name not in done]
-        # the first one first: what is multiplied before the weights that it is multiplied with
-        waiting += [(source, False) for source in reversed(sources)]
-
-
-def _kernel(op: Any, inputs: Values) -> Values:
+def _kernel(step: Step, inputs: Values) -> Values:
     """Run an operation by TensorFlow's kernel for it."""
-    attributes = [part for a in op.op_def.attr for part in (a.name, _attribute(op.get_attr(a.name)))]
     answers: Values = execute.execute(
-        op.type.encode(), len(op.outputs), list(inputs), tuple(attributes), context.context()
+        step.op.encode(), len(step.outputs), list(inputs), step.attributes, context.context()
     )
     return answers or []
 
 
-def _attribute(value: Any) -> Any:
-    """Return an attribute as eager execution wants it."""
-    if isinstance(value, tf.DType):
-        return value.as_datatype_enum
-    if isinstance(value, tf.compat.v1.TensorShape) or hasattr(value, "unknown_rank"):
-        shape = tf.TensorShape(value)
-        return None if shape.rank is None else shape.as_list()
-    if isinstance(value, list):
-        return [_attribute(entry) for entry in value]
-    if hasattr(value, "DESCRIPTOR"):
-        raise UnsupportedGraphError(f"an attribute is a {value.DESCRIPTOR.name}")
-    return value
+def _constant(_model: StepwiseModel, step: Step, _inputs: Values) -> Values:
+    dtype = tf.as_dtype(step.attribute("dtype").type)
+    return [tf.constant(tf.make_ndarray(step.attribute("value").tensor), dtype=dtype)]
 
 
-def _constant(_model: StepwiseModel, op: Any, _inputs: Values) -> Values:
-    return [tf.constant(tf.make_ndarray(op.get_attr("value")), dtype=op.outputs[0].dtype)]
-
-
-def _pass_on(_model: StepwiseModel, _op: Any, inputs: Values) -> Values:
+def _pass_on(_model: StepwiseModel, _step: Step, inputs: Values) -> Values:
     return inputs
 
 
-def _restore(model: StepwiseModel, op: Any, inputs: Values) -> Values:
-    prefix, keys, parts = inputs
+def _restore(model: StepwiseModel, step: Step, inputs: Values) -> Values:
+    prefix, *texts = inputs
+    dtypes = step.attribute("dtypes").list.type
     found = []
-    for key, part, dtype in zip(keys, parts, op.get_attr("dtypes"), strict=True):
-        stored = model.stored.get(key.numpy().decode())
-        if stored is not None and not part.numpy():
+    for key, part, dtype in zip(*(text.numpy() for text in texts), dtypes, strict=True):
+        stored = model.stored.get(key.decode())
+        if stored is not None and not part:
             found.append(_Restored(stored))
         else:  # text, which is small
             found += tf.raw_ops.RestoreV2(
@@ -253,24 +226,24 @@ def _restore(model: StepwiseModel, op: Any, inputs: Values) -> Values:
     return found
 
 
-def _multiply(model: StepwiseModel, op: Any, inputs: Values) -> Values:
+def _multiply(model: StepwiseModel, step: Step, inputs: Values) -> Values:
     """Multiply with a large matrix piece by piece, for all requests at once."""
-    names = ("transpose_a", "transpose_b") if op.type == "MatMul" else ("adj_x", "adj_y")
-    first, second = (op.get_attr(name) for name in names)
+    names = ("transpose_a", "transpose_b") if step.op == "MatMul" else ("adj_x", "adj_y")
+    first, second = (step.attribute(name).b for name in names)
     stored = _large(inputs[1])
     if stored is None or first or isinstance(inputs[0], _Restored):
-        return model._by_kernel(op, inputs)
+        return model._by_kernel(step, inputs)
     return [_like(inputs[0], multiplied(_each(inputs[0]), stored, transposed=second))]
 
 
-def _gather(model: StepwiseModel, op: Any, inputs: Values) -> Values:
+def _gather(model: StepwiseModel, step: Step, inputs: Values) -> Values:
     """Read rows of a large table, for all requests at once."""
     table, indices, *axis = inputs
-    batch = op.get_attr("batch_dims")
+    batch = step.attribute("batch_dims").i
     stored = _large(table.value() if isinstance(table, _Handle) else table)
     if stored is None or batch or any(map(_is_other_axis, axis)) or isinstance(indices, _Restored):
         if not isinstance(table, _Handle):
-            return model._by_kernel(op, inputs)
+            return model._by_kernel(step, inputs)
         whole = _read(table.value())
         return [_like(indices, [tf.gather(whole, _read(x), batch_dims=batch) for x in _each(indices)])]
     return [_like(indices, gathered(stored, _each(indices)))]
@@ -297,15 +270,15 @@ _SPECIAL: dict[str, Callable[[StepwiseModel, Any, Any], Values]] = {
     "Const": _constant,
     "Identity": _pass_on,
     "PlaceholderWithDefault": _pass_on,
-    "NoOp": lambda _model, _op, _inputs: [],
+    "NoOp": lambda _model, _step, _inputs: [],
     "RestoreV2": _restore,
     "AssignVariableOp": StepwiseModel._assign,
-    "ReadVariableOp": lambda _model, _op, inputs: [inputs[0].value()],
+    "ReadVariableOp": lambda _model, _step, inputs: [inputs[0].value()],
     "ResourceGather": _gather,
     "GatherV2": _gather,
     "MatMul": _multiply,
     "BatchMatMulV2": _multiply,
-    "ResourceGatherNd": lambda _model, _op, inputs: [
+    "ResourceGatherNd": lambda _model, _step, inputs: [
         tf.gather_nd(_read(inputs[0].value()), _read(inputs[1]))
     ],
     "PartitionedCall": StepwiseModel._partitioned_call,
