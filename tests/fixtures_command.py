@@ -32,6 +32,15 @@ class Done:
 
 Run = Callable[..., Done]
 
+OLD_PROCESSOR = {
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "DNNL_MAX_CPU_ISA": "SSE41",
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX AVX2 FMA3 F16C",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-AVX512VL,-FMA,-ERMS",
+}
+"""Has libraries leave alone what a processor learnt in the last years, as far as they can be told to."""
+
 
 @pytest.fixture(scope="session")
 def command() -> list[str]:

@@ -63,6 +63,9 @@ def render_verified(same: VerifiedVersion, console: Console) -> None:
 
     console.print(f"[bold]{escape(str(same.path))}[/]")
     console.print(f"  identical   {same.files} files, {size_text(same.size)}")
+    if same.answers_apart is not None:
+        how = f"within {same.answers_apart:.2g} of this processor's, which rounds otherwise"
+        console.print(f"  answers     {how}")
 
 
 def render(conversion: Conversion, console: Console) -> None:

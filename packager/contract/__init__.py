@@ -11,9 +11,11 @@ from packager.contract.contract import (
     read_contract_file,
     write_contract,
 )
-from packager.contract.samples import Arrays, Sample
+from packager.contract.recorded import answers_apart
+from packager.contract.samples import DAMAGED, Arrays, Sample
 
 __all__ = [
+    "DAMAGED",
     "FOLDER",
     "FILE",
     "FILES",
@@ -22,6 +24,7 @@ __all__ = [
     "Sample",
     "Contract",
     "ExampleCall",
+    "answers_apart",
     "example_calls",
     "write_contract",
     "read_contract",

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from packager.contract.calls import ExampleCall
-from packager.contract.samples import Sample
+from packager.contract.samples import DAMAGED, Sample
 from packager.errors import ModelFileError
 from packager.values import Signature, TensorSpec, to_json
 
@@ -56,6 +56,12 @@ def write_contract(contract: Contract, version_folder: Path) -> None:
     """Write ``contract`` into ``version_folder``; the same contract gives the same bytes."""
     folder = version_folder / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_text(contract_text(contract), encoding="utf-8")
+    np.savez_compressed(folder / _SAMPLES, **_named_arrays(contract.samples))
+
+
+def contract_text(contract: Contract) -> str:
+    """Return what the file of ``contract`` holds: all of it but the arrays of its samples."""
     document = {
         "format": FORMAT,
         "source": {"file": contract.source, "sha256": contract.source_sha256},
@@ -66,9 +72,7 @@ def write_contract(contract: Contract, version_folder: Path) -> None:
         "examples": to_json(contract.examples),
         "samples": [{"signature": s.signature, "batch": s.batch} for s in contract.samples],
     }
-    text = json.dumps(document, indent=2, sort_keys=True)
-    (folder / FILE).write_text(text + "\n", encoding="utf-8")
-    np.savez_compressed(folder / _SAMPLES, **_named_arrays(contract.samples))
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def read_contract(version_folder: Path) -> Contract | None:
@@ -107,7 +111,7 @@ def _read(file: Path, samples: Path | None) -> Contract:
             model=document.get("model", ""),
             examples=tuple(ExampleCall(**entry) for entry in document.get("examples", ())),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, *DAMAGED) as error:
         raise ModelFileError(
             f"unreadable contract {str(file)!r}: {error}",
             hint="convert the model again: packager convert --force",

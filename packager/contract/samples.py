@@ -7,15 +7,20 @@ Row form lists examples (``instances`` → ``predictions``), columnar form gives
 from __future__ import annotations
 
 import base64
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Arrays = Mapping[str, Array]
+
+DAMAGED = (EOFError, BadZipFile, zlib.error)
+"""What numpy raises for a damaged ``.npz`` file, beside OSError, ValueError and KeyError."""
 
 _JSON_KINDS = "biuSUO"
 """Kinds of numpy dtypes that TensorFlow Serving's JSON carries, besides floats of 32 and 64 bits."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from packager.contract import DAMAGED
 from packager.errors import UsageError
 from packager.savedmodel.samples import BATCHES, Array
 from packager.values import TensorSpec
@@ -45,7 +46,7 @@ def _read(file: Path, specs: Sequence[TensorSpec]) -> Mapping[str, Array]:
             return {specs[0].name: loaded}
         with loaded:
             return dict(loaded)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, *DAMAGED) as error:
         raise UsageError(f"cannot read the samples {str(file)!r}: {error}", hint=_HINT) from error
 
 

@@ -17,6 +17,7 @@ import h5py
 import numpy as np
 import tensorflow as tf
 
+from packager.contract import DAMAGED
 from packager.errors import ParityError, UsageError
 from packager.savedmodel.given import fitting
 from packager.savedmodel.samples import Array
@@ -83,7 +84,7 @@ def _read(file: Path) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return inputs and expected outputs by name."""
     try:
         arrays = _read_h5(file) if h5py.is_hdf5(file) else _read_npz(file)
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, *DAMAGED) as error:
         reason = " ".join(str(error).split())[:200]
         raise UsageError(
             f"cannot read golden samples in {os.fspath(file)!r}: {reason}", hint=_HINT

@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from packager.contract import DAMAGED
 from packager.errors import SignatureError
 from packager.signatures.steps import Numbers
 
@@ -24,7 +25,7 @@ def read_numbers(file: Path, name: str, *, where: str) -> Numbers:
         else:
             values = _dataset(file, name)
         numbers = np.squeeze(values).astype(np.float64)
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, *DAMAGED) as error:
         raise SignatureError(
             f"{where}: no numbers {name!r} in {str(file)!r}: {_reason(error)}", hint=_names_in(file)
         ) from error
@@ -63,7 +64,7 @@ def _names_in(file: Path) -> str:
         else:
             with h5py.File(file, "r") as opened:
                 opened.visititems(lambda name, found: _note(names, name, found))
-    except (OSError, ValueError, RuntimeError):
+    except (OSError, ValueError, RuntimeError, *DAMAGED):
         return "an .npz file, or a dataset of the model's own .h5 file"
     return f"there are: {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"
 

@@ -190,8 +190,11 @@ class VerifiedVersion:
 
     path: Path
     files: int
+    """How many are the same."""
     size: int
-    """Bytes of all files."""
+    """Their bytes."""
+    answers_apart: float | None = None
+    """How far recorded answers are from this processor's at most; ``None`` where they are among ``files``."""
 
 
 def check_model_name(name: str) -> str:

@@ -42,6 +42,17 @@ def test_a_damaged_contract_is_told(tmp_path: Path, damage: str) -> None:
         read_contract(tmp_path)
 
 
+def test_damaged_samples_are_told(tmp_path: Path) -> None:
+    write_contract(contract(), tmp_path)
+    file = tmp_path / FOLDER / "samples.npz"
+    whole = file.read_bytes()
+    middle = whole.index(b".npy") + 60
+    for damaged in (b"", whole[:100], whole[:-30], whole[:middle] + bytes(20) + whole[middle + 20 :]):
+        file.write_bytes(damaged)
+        with pytest.raises(ModelFileError, match="unreadable contract"):
+            read_contract(tmp_path)
+
+
 def test_samples_never_unpickle(tmp_path: Path) -> None:
     write_contract(contract(), tmp_path)
     np.savez(tmp_path / FOLDER / "samples.npz", **{"0/inputs/a": np.array([object()])})

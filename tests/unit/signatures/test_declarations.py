@@ -37,6 +37,7 @@ def folder(tmp_path: Path) -> Path:
         file["scaler/one"] = 4
         file["scaler/words"] = ["a", "b"]
     np.savez(tmp_path / "s.npz", std=np.array([2, 4, 6]), objects=np.array([1.5]))
+    (tmp_path / "half.npz").write_bytes((tmp_path / "s.npz").read_bytes()[:200])
     (tmp_path / "labels.txt").write_text("cat\ndog\nbird with spaces\n", encoding="utf-8")
     (tmp_path / "latin.txt").write_bytes(b"s\xfc\xdf\n")
     return tmp_path
@@ -194,6 +195,7 @@ WRONG = [
         "no numbers 'mean'",
         "there are: std, objects",
     ),
+    (X + "steps = [{ mean = { npz = 'half.npz', array = 'std' } }]", "not a zip file", "an .npz file"),
     (X + "steps = [{ mean = { npz = 'no.npz', array = 'm' } }]", "no such file", "an .npz file"),
     (X + "steps = [{ mean = { npz = 1, array = 'm' } }]", "steps[0].mean.npz = 1: not text", ""),
     (X + "steps = [{ resize = [1, 2, 3] }]", "resize is [height, width]", "{ resize = [224, 224]"),
