@@ -7,9 +7,6 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from packager.errors import ModelFileError, UnsafeFileError
 from packager.h5.architecture import written_by_keras3
@@ -38,12 +35,14 @@ def read_config_file(path: Path, *, leave_open: bool = False) -> dict[str, Json]
             raise ModelFileError(f"{os.fspath(path)!r} is no architecture: it is larger than 32 MiB")
         text = path.read_text(encoding="utf-8")
         if path.suffix != ".json":
-            text = json.dumps(yaml.load(text, Loader=_Loader))
+            from packager.h5.plainyaml import read_yaml  # few files need it
+
+            text = json.dumps(read_yaml(text))
     except OSError as error:
         raise ModelFileError(
             f"cannot read {os.fspath(path)!r}: {error.strerror}", hint="check the path"
         ) from error
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(
             f"{os.fspath(path)!r} is no architecture: {error}", hint="write it with model.to_json()"
         ) from error
@@ -55,20 +54,6 @@ def read_config_file(path: Path, *, leave_open: bool = False) -> dict[str, Json]
         )
     plain: dict[str, Json] = never_compiled(config)
     return plain
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Reads plain values, and the tuples that Keras wrote; refuses aliases, which can grow without end."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent) and len(self.anchors) > 1000:
-            raise yaml.YAMLError("too many aliases")
-        return super().compose_node(parent, index)
-
-
-_Loader.add_constructor(
-    "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node, deep=True)
-)
 
 
 def custom_classes(config: Mapping[str, Json]) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ layers by order) is that of Keras' legacy HDF5 format; Keras 1, 2 and 3 write it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import h5py
@@ -15,7 +16,7 @@ import numpy as np
 from packager.errors import ModelLoadError
 from packager.loading.deferred import set_variable, stored_array
 from packager.loading.transforms import Array, find_block, find_transform
-from packager.stored import StoredArray, array_of
+from packager.stored import StoredArray, array_of, numbers
 from packager.values import Binding
 
 Variable = Any
@@ -27,18 +28,16 @@ Named = tuple[str, Array]
 Stored = Array | StoredArray
 """A dataset's numbers, or what stands for many of them."""
 
+LayerPair = tuple[str, Sequence[Variable], Sequence[h5py.Dataset]]
+"""A layer's name, its variables, and the datasets that the file lists for it."""
+
 Convert = Callable[[str, list[Stored]], Sequence[Stored]]
 """A layer's name and what the file holds for it → what its variables are to hold."""
 
 
-def set_layers(
-    weights: h5py.Group,
-    layers: Sequence[tuple[str, Sequence[Variable]]],
-    top_level: Sequence[Variable],
-    convert: Convert = lambda _, arrays: arrays,
-) -> None:
+def set_layers(pairs: Iterable[LayerPair], convert: Convert = lambda _, arrays: arrays) -> None:
     """Set every variable from the file. Raises ModelLoadError where they do not fit one another."""
-    for layer, variables, datasets in layer_pairs(weights, layers, top_level):
+    for layer, variables, datasets in pairs:
         arrays = convert(layer, [array_of(dataset) for dataset in datasets])
         shapes, found = [tuple(v.shape) for v in variables], [tuple(a.shape) for a in arrays]
         if not _fit(shapes, found):
@@ -58,38 +57,38 @@ def _fit(shapes: Sequence[Any], found: Sequence[Any]) -> bool:
     )
 
 
-def prove_bindings(
-    weights: h5py.Group, layers: Sequence[tuple[str, Sequence[Variable]]], top_level: Sequence[Variable]
-) -> tuple[tuple[Binding, ...], tuple[str, ...]]:
+def prove_bindings(pairs: Iterable[LayerPair]) -> tuple[tuple[Binding, ...], tuple[str, ...]]:
     """Pair every variable with its dataset and compare their numbers.
 
-    ``layers`` are the model's layers with their variables in legacy order (trainable first). Returns
-    the bindings and warnings (weights that are not finite). Raises ModelLoadError where a dataset or
-    a variable is left over, or where a variable holds other numbers than its dataset.
+    Returns the bindings and warnings (weights that are not finite). Raises ModelLoadError where a dataset
+    or a variable is left over, or where a variable holds other numbers than its dataset.
     """
     bindings: list[Binding] = []
     warnings: list[str] = []
-    for layer, variables, datasets in layer_pairs(weights, layers, top_level):
+    for layer, variables, datasets in pairs:
         named = [(variable_name(variable), variable) for variable in variables]
-        of_layer, read = prove_layer(layer, named, [(str(d.name), array_of(d)) for d in datasets])
+        by_path = {str(dataset.name): dataset for dataset in datasets}
+        unread = [(path, partial(numbers, dataset)) for path, dataset in by_path.items()]
+        of_layer, read = prove_layer(layer, named, unread)
         bindings += of_layer
         warnings += not_finite(read)
-        warnings += whole_for_float(of_layer, {str(dataset.name): dataset.dtype for dataset in datasets})
+        warnings += whole_for_float(of_layer, {path: dataset.dtype for path, dataset in by_path.items()})
     return tuple(bindings), tuple(warnings)
 
 
 def prove_layer(
-    layer: str, variables: Sequence[tuple[str, Variable]], datasets: Sequence[tuple[str, Stored]]
+    layer: str, variables: Sequence[tuple[str, Variable]], datasets: Sequence[tuple[str, Callable[[], Array]]]
 ) -> tuple[list[Binding], list[Named]]:
     """Find for each variable of a layer the dataset, or the datasets side by side, that it was made of.
 
+    ``datasets`` are paths with what reads the numbers there, which those need that no variable is bound to.
     Returns the datasets that were read for it as well. Raises ModelLoadError where a dataset or a variable
     is left over.
     """
     paths = [path for path, _ in datasets]
     known = [_bound(name, variable, paths) for name, variable in variables]
     taken = {bound.dataset for bound in known if bound}
-    read = [(path, np.asarray(array)) for path, array in datasets if path not in taken]
+    read = [(path, numbers_of()) for path, numbers_of in datasets if path not in taken]
     left, bindings = list(read), []
     for (name, variable), bound in zip(variables, known, strict=True):
         found = [bound] if bound else _proven(layer, name, np.asarray(variable.numpy()), left)
@@ -174,8 +173,11 @@ def variable_name(variable: Variable) -> str:
 
 def layer_pairs(
     weights: h5py.Group, layers: Sequence[tuple[str, Sequence[Variable]]], top_level: Sequence[Variable]
-) -> Iterator[tuple[str, Sequence[Variable], list[h5py.Dataset]]]:
-    """Yield the layers that have weights with those the file lists: by name, or else by order."""
+) -> list[LayerPair]:
+    """Pair the layers that have weights with those the file lists: by name, or else by order.
+
+    ``layers`` are the model's, with their variables in legacy order (trainable first).
+    """
     stored = [(name, _datasets(weights[name])) for name in _names(weights, "layer_names")]
     stored = [(name, datasets) for name, datasets in stored if datasets]
     built = [(name, variables) for name, variables in layers if variables]
@@ -186,10 +188,13 @@ def layer_pairs(
         )
     by_name = dict(stored)
     same_names = by_name.keys() == {name for name, _ in built} and len(by_name) == len(built)
-    for (name, variables), (_, datasets) in zip(built, stored, strict=True):
-        yield name, variables, by_name[name] if same_names else datasets
+    pairs: list[LayerPair] = [
+        (name, variables, by_name[name] if same_names else datasets)
+        for (name, variables), (_, datasets) in zip(built, stored, strict=True)
+    ]
     if "top_level_model_weights" in weights:
-        yield "top_level_model_weights", top_level, _datasets(weights["top_level_model_weights"])
+        pairs.append(("top_level_model_weights", top_level, _datasets(weights["top_level_model_weights"])))
+    return pairs
 
 
 def _datasets(group: h5py.Group) -> list[h5py.Dataset]:

@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.ops import gen_resource_variable_ops as resource_ops
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
+from packager.loading.replaced import replaced
 from packager.pieces import as_tensor, gathered, is_large
 from packager.stored import LARGE, StoredArray
 
@@ -92,8 +94,16 @@ class Initial:
 @contextmanager
 def deferred_variables() -> Iterator[None]:
     """Create the large variables of what is built inside without numbers."""
-    with tf.variable_creator_scope(_create):
+    with tf.variable_creator_scope(_create), replaced(resource_ops, "var_handle_op", _handle):
         yield
+
+
+_original_handle = resource_ops.var_handle_op
+
+
+def _handle(**options: Any) -> Any:
+    """Make a variable's handle without a name to debug by: for each such name TensorFlow makes a kernel."""
+    return _original_handle(**{**options, "debug_name": ""})
 
 
 def unwrapped(variable: Any) -> Any:

@@ -16,7 +16,7 @@ from tf_keras.src.saving.legacy import hdf5_format, model_config
 from tf_keras.src.saving.legacy.saved_model import json_utils
 
 from packager.loading import keras1_layers
-from packager.loading.bindings import Convert, prove_bindings, set_layers
+from packager.loading.bindings import Convert, layer_pairs, prove_bindings, set_layers
 from packager.loading.channels import compute_channels_last
 from packager.loading.deferred import DeferredVariable, deferred_variables, hold, in_pieces
 from packager.loading.failures import loader_failures
@@ -60,11 +60,12 @@ def load(
         model = build(valid_config, objects)
         weights = file["model_weights"]
         order = [(layer.name, variables) for layer, variables in legacy_order(model)]
-        set_layers(weights, order, top_level(model), _converter(model, _version(weights)))
+        pairs = layer_pairs(weights, order, top_level(model))
+        set_layers(pairs, _converter(model, _version(weights)))
         if backend == "theano":
             compute_as_theano(model, version)
         finalize(model)
-        bindings, warnings = prove_bindings(weights, order, top_level(model))
+        bindings, warnings = prove_bindings(pairs)
     return loaded(model, bindings, warnings, published)
 
 
@@ -85,13 +86,13 @@ def load_keras1(
         valid_config, published = with_valid_names(upgrade(config, stored=stored, backend=backend))
         model = build(valid_config, {**keras1_layers.CLASSES, **objects})
         require_backend(model, version, backend)
-        weights = file["model_weights"]
         order = [(layer.name, variables) for layer, variables in legacy_order(model)]
-        set_layers(weights, order, top_level(model), _converter(model, "1"))
+        pairs = layer_pairs(file["model_weights"], order, top_level(model))
+        set_layers(pairs, _converter(model, "1"))
         if backend == "theano":
             compute_as_theano(model, version)
         finalize(model)
-        bindings, warnings = prove_bindings(weights, order, top_level(model))
+        bindings, warnings = prove_bindings(pairs)
     return loaded(model, bindings, warnings, published)
 
 

@@ -14,7 +14,7 @@ from keras.src.legacy.saving import json_utils, saving_options, saving_utils
 from keras.src.saving import saving_lib, serialization_lib
 
 from packager.errors import ModelLoadError
-from packager.loading.bindings import prove_bindings, set_layers
+from packager.loading.bindings import layer_pairs, prove_bindings, set_layers
 from packager.loading.deferred import hold
 from packager.loading.failures import loader_failures
 from packager.loading.folding import folds
@@ -43,11 +43,11 @@ def load(path: Path, config: Mapping[str, Any], *, objects: Mapping[str, Any] = 
     with loader_failures(name()), h5py.File(path, "r") as file:
         valid_config, published = with_valid_names(with_operations(config))
         model = build(valid_config, objects)
-        weights = file["model_weights"]
         order = [(layer.name, variables) for layer, variables in legacy_order(model)]
-        set_layers(weights, order, top_level(model))
+        pairs = layer_pairs(file["model_weights"], order, top_level(model))
+        set_layers(pairs)
         finalize(model)
-        bindings, warnings = prove_bindings(weights, order, top_level(model))
+        bindings, warnings = prove_bindings(pairs)
     return loaded(model, bindings, warnings, published)
 
 

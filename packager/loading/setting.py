@@ -64,7 +64,8 @@ class Setting:
         if self._turn:
             self._turn.flip(pair.built.name)
         variables = [(tensor.name, self._target.variables[tensor.name]) for tensor in pair.built.tensors]
-        bound, read = prove_layer(pair.built.name, variables, stored)
+        unread = [(path, functools.partial(np.asarray, array)) for path, array in stored]
+        bound, read = prove_layer(pair.built.name, variables, unread)
         self.bindings += [replace(binding, matched=pair.how) for binding in bound]
         self.warnings += not_finite(read)
         self.warnings += whole_for_float(bound, {path: file[path].dtype for path, _ in stored})

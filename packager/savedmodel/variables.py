@@ -33,10 +33,18 @@ def checkpoint_tensors(root: Any) -> list[Tensor]:
     """Return all that hangs on ``root``, in the order of its graph of objects, which is among them."""
     gathered, *_ = TrackableSaver(ObjectGraphView(root))._gather_serialized_tensors()
     return [
-        Tensor(key=key, value=getattr(trackable, "stored", None) or value)
+        Tensor(key=key, value=_source(trackable, value))
         for trackable, tensors in gathered.items()
         for key, value in tensors.items()
     ]
+
+
+def _source(trackable: Any, value: Any) -> Any:
+    """Return where the numbers of a variable are: in a dataset, or in itself; of what is none, ``value``."""
+    if not isinstance(trackable, tf.Variable):
+        return value
+    stored = getattr(trackable, "stored", None)
+    return trackable if stored is None else stored
 
 
 def write_variables(tensors: Iterable[Tensor], folder: Path, *, report: Report) -> tuple[str, ...]:
