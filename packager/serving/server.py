@@ -23,7 +23,7 @@ from packager.serving.models.catalog import Catalog
 from packager.serving.models.config import ModelConfig, check_models, read_metrics_path, read_model_config
 from packager.serving.models.keeper import Keeper
 from packager.serving.native.library import c_api
-from packager.serving.native.residency import give_back_pages
+from packager.serving.native.residency import give_back_pages, keep_freed_memory
 from packager.serving.platform import platform_of
 from packager.serving.rest.api import RestApi
 from packager.serving.rest.http import HttpServer, Respond
@@ -64,6 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"unknown argument: {flags.unknown[0]}\n{usage(_PROGRAM)}", end="", flush=True)
     log_to_stderr()
     _warn_of_unheeded(flags)
+    keep_freed_memory()
     try:
         return _run(_Server(flags))
     except StatusError as error:

@@ -9,8 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import grpc
 import pytest
 from embedded_server import EmbeddedServer, config_file, serving
+from grpc_client import Client, floats, predict_request, spec
+
+from packager.protocol import message
 
 pytestmark = pytest.mark.tensorflow
 
@@ -119,6 +123,15 @@ def test_what_cannot_be_batched_is_refused(
 
 def test_an_empty_batch_does_not_hang(batching: EmbeddedServer) -> None:
     assert predictions(batching, "echo_string", '{"inputs": []}') == {"outputs": []}
+
+
+@pytest.mark.parametrize("shape", [(0, 1), (1, 0), (2, 0)])
+def test_tensors_of_nothing_are_batched_over_grpc(batching: EmbeddedServer, shape: tuple[int, ...]) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{batching.grpc_port}") as channel:
+        request = predict_request(spec("affine"), x=floats(shape=shape))
+        answer = Client(channel).call("Predict", request).outputs["y"]
+    sizes = [dim.size for dim in message("TensorProto").FromString(answer).tensor_shape.dim]
+    assert tuple(sizes) == shape
 
 
 def test_shapes_that_do_not_go_together_fail_together(batching: EmbeddedServer) -> None:

@@ -32,10 +32,17 @@ class Tensor:
         self.shape = tuple(shape)
 
     @classmethod
-    def from_bytes(cls, dtype: DType, shape: Sequence[int], data: bytes) -> Tensor:
-        """Make a tensor of elements of a fixed size, in row-major order and native byte order."""
-        handle = _allocate(dtype, shape, len(data))
-        ctypes.memmove(c_api().TF_TensorData(handle), data, len(data))
+    def from_bytes(
+        cls, dtype: DType, shape: Sequence[int], data: bytes, *, start: int = 0, end: int | None = None
+    ) -> Tensor:
+        """Make a tensor of elements of a fixed size, in row-major order and native byte order.
+
+        They are those of ``data[start:end]``, which must be as many as the shape has.
+        """
+        length = (len(data) if end is None else end) - start
+        handle = _allocate(dtype, shape, length)
+        address = ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+        ctypes.memmove(c_api().TF_TensorData(handle), address + start, length)
         return cls(handle, dtype, shape)
 
     @classmethod
@@ -70,9 +77,10 @@ class Tensor:
 
     def to_bytes(self) -> bytes:
         """Return the elements as they lie in memory; not for strings."""
+        if not self.size:
+            return b""  # TensorFlow may have no memory for none, and then fails when it is asked how much
         api = c_api()
-        length = api.TF_TensorByteSize(self.handle)
-        return ctypes.string_at(api.TF_TensorData(self.handle), length) if length else b""
+        return ctypes.string_at(api.TF_TensorData(self.handle), api.TF_TensorByteSize(self.handle))
 
     def to_strings(self) -> list[bytes]:
         """Return the elements of a string tensor."""

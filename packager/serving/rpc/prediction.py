@@ -9,6 +9,7 @@ from packager.protocol import message
 from packager.serving.examples import CLASSIFY, Classes, Values, classify, infer_all, regress
 from packager.serving.inference import InferenceOptions, predict
 from packager.serving.models.catalog import Catalog
+from packager.serving.rpc.requests import PredictRequest
 from packager.serving.rpc.specs import answering, examples_in, model_spec, signature_of, spec_of, task_of
 from packager.serving.rpc.tensor_protos import serialised
 from packager.serving.status import invalid_argument
@@ -25,12 +26,12 @@ class PredictionService:
     as_content: bool = False
     """Whether predictions are answered with ``tensor_content``."""
 
-    def Predict(self, request: Any, timeout_ms: int) -> Any:  # noqa: N802 - the name in the protocol
+    def Predict(self, request: PredictRequest, timeout_ms: int) -> Any:  # noqa: N802 - the protocol's name
         """Run a signature on tensors."""
-        with self.catalog.use(spec_of(request)) as servable:
+        with self.catalog.use(spec_of(request.message)) as servable:
             signature = signature_of(servable, request.model_spec)
             options = replace(self.options, timeout_ms=timeout_ms)
-            outputs = predict(servable, signature, request.inputs, options, request.output_filter)
+            outputs = predict(servable, signature, request.inputs, options, request.message.output_filter)
             response = message("PredictResponse")(model_spec=answering(request.model_spec, servable))
         for name, tensor in outputs.items():
             response.outputs[name] = serialised(tensor, as_content=self.as_content)

@@ -6,7 +6,6 @@ import math
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +13,11 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from packager.protocol import methods
+from packager.protocol.services import PREDICTION
 from packager.serving.log import log
 from packager.serving.models.config import read_text_message
+from packager.serving.rpc.requests import PredictRequest
+from packager.serving.rpc.workers import Workers
 from packager.serving.status import Code, StatusError, invalid_argument
 
 MAX_REQUESTS = 4096
@@ -23,6 +25,9 @@ MAX_REQUESTS = 4096
 MAX_MESSAGE_BYTES = 2**31 - 1
 MAX_ERROR_BYTES = 1024
 """How much of an error's text clients get (``grpc_status_util.cc``)."""
+
+_PARSERS: Mapping[str, Callable[[bytes], Any]] = {f"/{PREDICTION}/Predict": PredictRequest.parse}
+"""What reads requests for a method, if not the class of their messages."""
 
 _LONGEST_TIMEOUT = 3600
 _INT32 = range(-(2**31), 2**31)
@@ -60,7 +65,7 @@ class GrpcServer:
         """Open the ports, or raise StatusError. ``handlers`` take streams, which services do not."""
         self._before_end = before_end
         self._server = grpc.server(
-            ThreadPoolExecutor(options.threads, thread_name_prefix="grpc"),
+            Workers(options.threads),
             options=[*channel_arguments(options.channel_arguments), *_LIMITS],  # the first one counts
             maximum_concurrent_rpcs=MAX_REQUESTS,
         )
@@ -125,7 +130,9 @@ def _handlers(name: str, service: object) -> Iterable[tuple[str, Any]]:
         yield (
             method_name,
             grpc.unary_unary_rpc_method_handler(
-                _answering(getattr(service, method_name), method.request.FromString),
+                _answering(
+                    getattr(service, method_name), _PARSERS.get(method.path, method.request.FromString)
+                ),
                 response_serializer=method.response.SerializeToString,
             ),
         )
