@@ -9,7 +9,6 @@ from packager import pipeline
 from packager.cli import options
 from packager.cli.conversion_options import Chosen, with_conversion_options
 from packager.cli.screen import screen, size_text
-from packager.reproduction import verify_conversion
 from packager.values import Binding, Conversion, Optimization, VerifiedVersion
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def convert(
     """
     with screen(as_json=as_json, quiet=quiet, verbose=verbose) as shown:
         if verify is not None:
+            from packager.reproduction import verify_conversion
+
             same = verify_conversion(file, verify, name=name, options=chosen(), report=shown.report)
             shown.show(same, lambda console: render_verified(same, console))
             return
