@@ -42,6 +42,12 @@ DRAIN_SECONDS = 30.0
 _GARBAGE_THRESHOLD = 50_000
 """Objects between two looks for cycles of garbage: there are few, and a large request is many lists."""
 
+_ONE_THREAD_READS = "-event_engine_listener"
+"""Has gRPC's thread that waits for requests read from the sockets too.
+
+By its newer way threads hand each other what has come: a small request takes 40 µs more, a large one 150 µs.
+"""
+
 _PROGRAM = "tensorflow_model_server"
 
 
@@ -130,6 +136,8 @@ class _Server:
     def _open_grpc(self) -> GrpcServer | None:
         if not (self._flags.number("port") or self._flags.text("grpc_socket_path")):
             return None
+        # gRPC looks at this while it is imported
+        os.environ.setdefault("GRPC_EXPERIMENTS", _ONE_THREAD_READS)
         from packager.serving.rpc.opening import open_grpc  # costs time and memory that REST need not spend
 
         return open_grpc(self._flags, self._catalog, self._options)
