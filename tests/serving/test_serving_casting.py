@@ -28,6 +28,6 @@ def drawn(count: int) -> list[float]:
     [[0.5], SPECIAL, *([value] * 3 for value in SPECIAL), drawn(1000), drawn(400_000), [1 / 3] * 600_000],
 )
 def test_floats_are_those_that_python_makes(values: list[float]) -> None:
-    tensor = float_tensor((len(values), 1), array("d", values).tobytes())
+    tensor = float_tensor((len(values), 1), memoryview(array("d", values)).cast("B"))
     assert (tensor.dtype, tensor.shape) == (DType.FLOAT, (len(values), 1))
     assert tensor.to_bytes() == array("f", values).tobytes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import struct
 from array import array
 from collections.abc import Sequence
 from math import prod
@@ -46,6 +47,12 @@ class Tensor:
         return cls(handle, dtype, shape)
 
     @classmethod
+    def empty(cls, dtype: DType, shape: Sequence[int]) -> Tensor:
+        """Make a tensor of numbers whose elements are still to be written, at its address."""
+        size = struct.calcsize(ARRAY_CODES[dtype])
+        return cls(_allocate(dtype, shape, size * prod(shape)), dtype, shape)
+
+    @classmethod
     def from_proto(cls, serialised: bytes) -> Tensor:
         """Make a tensor of a serialised TensorProto, or raise StatusError."""
         proto = Buffer(ctypes.cast(ctypes.c_char_p(serialised), ctypes.c_void_p), len(serialised), None)
@@ -69,6 +76,11 @@ class Tensor:
             api.TF_StringCopy(address, value, len(value))
             address += STRING_SIZE
         return cls(handle)
+
+    @property
+    def address(self) -> int:
+        """Where the elements lie in memory."""
+        return int(c_api().TF_TensorData(self.handle))
 
     @property
     def size(self) -> int:

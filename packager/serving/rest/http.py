@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httptools
 
 from packager.serving.rest.api import Answer, Request, html_error
+from packager.serving.rest.body import Body
 from packager.serving.rest.strings import to_text
 
 MAX_CONNECTIONS = 4096
@@ -141,8 +142,7 @@ class _Connection(asyncio.Protocol):
         self._target = b""
         self._headers: dict[str, str] = {}
         self._header_bytes = 0
-        self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._body = Body()
         self._in_body = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -188,7 +188,8 @@ class _Connection(asyncio.Protocol):
         self._in_body = True
         self._header_bytes = 0
         self._expect_within(BODY_SECONDS)
-        if int(self._headers.get("content-length", "0")) > MAX_BODY_BYTES:
+        self._body.expected = int(self._headers.get("content-length", "0"))
+        if self._body.expected > MAX_BODY_BYTES:
             self._refuse(413)
         elif self._headers.get("expect", "").lower() == "100-continue":
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -196,10 +197,9 @@ class _Connection(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         if self._refusal:
             return
-        self._body.append(data)
-        self._body_bytes += len(data)
+        self._body.add(data)
         self._server.buffered += len(data)
-        if self._body_bytes > MAX_BODY_BYTES:
+        if self._body.size > MAX_BODY_BYTES:
             self._refuse(413)
         elif self._server.buffered > MAX_BUFFERED_BYTES:
             self._refuse(503)
@@ -211,7 +211,7 @@ class _Connection(asyncio.Protocol):
             method=self._parser.get_method().decode("ascii"),
             path=_path(self._target),
             headers=self._headers,
-            body=b"".join(self._body),
+            body=self._body.whole(),
         )
         after = "close"
         if self._parser.should_keep_alive():
@@ -291,7 +291,7 @@ class _Connection(asyncio.Protocol):
 
     def _drop_request(self) -> None:
         """Forget the request that is being read."""
-        self._server.buffered -= self._body_bytes
+        self._server.buffered -= self._body.size
         self._start_request()
 
     def pause_writing(self) -> None:

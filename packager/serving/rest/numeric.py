@@ -43,7 +43,7 @@ class _Numbers:
     """The numbers of an input, or of one row of it, and the brackets and commas around them."""
 
     shape: tuple[int, ...]
-    data: bytes
+    data: memoryview
     frame: bytes
 
     def tensor(self, dtype: DType) -> Tensor:
@@ -52,9 +52,9 @@ class _Numbers:
             case DType.FLOAT:
                 return float_tensor(self.shape, self.data)
             case DType.INT64 | DType.UINT64:
-                return Tensor.from_bytes(dtype, self.shape, self.data)
+                return Tensor.from_bytes(dtype, self.shape, bytes(self.data))
         try:
-            return Tensor.from_bytes(dtype, self.shape, pack(memoryview(self.data).cast("q"), dtype))
+            return Tensor.from_bytes(dtype, self.shape, pack(self.data.cast("q"), dtype))
         except OverflowError as error:
             raise IrregularError from error
 
@@ -133,7 +133,7 @@ class _Reader:
     def _numbers(self, value: Any, dtype: DType) -> _Numbers:
         shape = _shape(value)
         try:
-            data = bytes(value.as_buffer(of_type=_KINDS[dtype]))
+            data = memoryview(value.as_buffer(of_type=_KINDS[dtype]))
         except (TypeError, ValueError) as error:
             raise IrregularError from error
         if len(data) != _SIZE * prod(shape) or _frame_size(shape) > len(self.skeleton):
@@ -195,4 +195,5 @@ def _stacked(rows: list[_Numbers]) -> _Numbers:
     """Put rows of one shape together."""
     if len({row.shape for row in rows}) > 1:
         raise IrregularError
-    return _Numbers((len(rows), *rows[0].shape), b"".join(row.data for row in rows), b"")
+    data = memoryview(b"".join(row.data for row in rows))
+    return _Numbers((len(rows), *rows[0].shape), data, b"")

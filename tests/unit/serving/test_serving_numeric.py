@@ -37,8 +37,8 @@ class Made(NamedTuple):
         return cls(DType.STRING, tuple(shape), list(values))
 
 
-def made_of_doubles(shape: Sequence[int], doubles: bytes) -> Made:
-    return Made(DType.FLOAT, tuple(shape), array("f", memoryview(doubles).cast("d")).tobytes())
+def made_of_doubles(shape: Sequence[int], doubles: memoryview) -> Made:
+    return Made(DType.FLOAT, tuple(shape), array("f", doubles.cast("d")).tobytes())
 
 
 @pytest.fixture(autouse=True, scope="module")
