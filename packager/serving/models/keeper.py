@@ -45,9 +45,9 @@ class Keeper:
                     del managed[number]
             for number, folder in folders.items():
                 if number not in managed:
-                    managed[number] = Version(model=model, number=number, folder=folder)
-                    self._enter(managed[number], State.START)
-                    self._loaders.submit(self._load_version, managed[number])
+                    self._start(model, number, folder)
+                elif managed[number].state is State.UNLOADING:
+                    managed[number].folder = folder  # to be loaded once that is over
             self._unload_stale(model)
             self._changed.notify_all()
 
@@ -114,8 +114,14 @@ class Keeper:
         """Return the versions that are wanted, not what is left of a model that was removed and is back."""
         return [version for version in self._managed.get(model, {}).values() if version.wanted]
 
+    def _start(self, model: str, number: int, folder: Path) -> None:
+        """Have a version loaded. The lock is held, here and in what follows."""
+        version = self._managed[model][number] = Version(model=model, number=number, folder=folder)
+        self._enter(version, State.START)
+        self._loaders.submit(self._load_version, version)
+
     def _enter(self, version: Version, state: State) -> None:
-        """Put a version into a state, and tell it. The lock is held, here and in what follows."""
+        """Put a version into a state, and tell it."""
         version.state = state
         error = version.error if state is State.END else None
         told = VersionStatus(version=version.number, state=state, error=error)
@@ -215,4 +221,6 @@ class Keeper:
             log.error("Servable %s cannot be unloaded: %s", version, error)
         with self._changed:
             self._enter(version, State.END)
+            if version.wanted:  # again, since it began
+                self._start(version.model, version.number, version.folder)
             self._unload_stale(version.model)

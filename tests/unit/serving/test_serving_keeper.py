@@ -32,10 +32,12 @@ class Loads:
         self.go_on = threading.Event()
         self.go_on.set()
         self.tried: list[int] = []
+        self.folders: list[Path] = []
         self.sessions: dict[int, StandInSession] = {}
 
     def __call__(self, name: str, version: int, folder: Path) -> Servable:
         self.tried.append(version)
+        self.folders.append(folder)
         assert self.go_on.wait(10)
         if version in self.broken:
             raise not_found(f"no model in {folder}")
@@ -221,3 +223,18 @@ def test_a_model_that_was_removed_and_is_back_is_waited_for_anew(keeper: Keeper,
     loads.go_on.set()
     assert keeper.wait_until_decided(["m"]) == []
     assert serving(keeper) == 1
+
+
+def test_a_version_that_comes_back_while_it_is_unloaded_is_loaded_from_where_it_is_now(
+    keeper: Keeper,
+) -> None:
+    keeper.want("m", folders(1))
+    keeper.wait_until_decided(["m"])
+    with keeper.use("m", 1):
+        keeper.want("m", {})
+        eventually(lambda: states(keeper) == {1: State.UNLOADING})
+        keeper.want("m", {1: Path("/elsewhere/1")})  # said once: nobody looks again
+        assert states(keeper) == {1: State.UNLOADING}
+    assert keeper.wait_until_decided(["m"], seconds=10) == []
+    assert serving(keeper) == 1
+    assert loads.folders == [Path("/m/1"), Path("/elsewhere/1")]
