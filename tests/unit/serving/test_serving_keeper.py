@@ -225,9 +225,7 @@ def test_a_model_that_was_removed_and_is_back_is_waited_for_anew(keeper: Keeper,
     assert serving(keeper) == 1
 
 
-def test_a_version_that_comes_back_while_it_is_unloaded_is_loaded_from_where_it_is_now(
-    keeper: Keeper,
-) -> None:
+def test_a_version_that_comes_back_while_it_is_unloaded_is_loaded_again(keeper: Keeper, loads: Loads) -> None:
     keeper.want("m", folders(1))
     keeper.wait_until_decided(["m"])
     with keeper.use("m", 1):
