@@ -14,6 +14,7 @@ from packager.contract import Contract, Sample, example_calls, write_contract
 from packager.contract.calls import interface_of
 from packager.conversion import ConversionRequest, ConversionResult, peak_memory, shipped, source_digest
 from packager.errors import ExportError
+from packager.importing import import_tensorflow
 from packager.progress import Report, say
 from packager.savedmodel.graph import signatures_of
 from packager.savedmodel.source import default_signature, read_source_graph
@@ -26,8 +27,7 @@ def adopt(request: ConversionRequest, *, report: Report) -> ConversionResult:
     Raises ModelLoadError, ExportError or ParityError.
     """
     say(report, "importing TensorFlow")
-    import tensorflow as tf
-
+    tf = import_tensorflow()
     from packager.loading import savedmodel
     from packager.savedmodel.export import writing
     from packager.savedmodel.golden import Aliases, measure_golden

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from packager.contract import Contract, Sample, example_calls, write_contract
 from packager.errors import ExportError, ParityError, SignatureError
+from packager.importing import ENVIRONMENT, import_tensorflow
 from packager.isolation import Limits
 from packager.progress import Report, detail, say, warn
 from packager.serving.native.residency import give_back_pages
@@ -79,14 +80,6 @@ class ConversionResult:
         return max((found.largest for found in self.deviations), default=0.0)
 
 
-ENVIRONMENT: Mapping[str, str] = {
-    "KERAS_BACKEND": "tensorflow",  # whatever ~/.keras/keras.json prefers
-    "CUDA_VISIBLE_DEVICES": "",  # a graph traced beside a GPU may name kernels that only a GPU has
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-}
-"""Variables that the process must start with."""
-
-
 def environment(inspection: Inspection) -> Mapping[str, str]:
     """Return the variables for rebuilding a file: the Keras of TensorFlow is the one that wrote it."""
     keras2 = inspection.keras_generation in (1, 2) or inspection.kind is FileKind.WEIGHTS
@@ -107,6 +100,7 @@ def propose_mapping(
 ) -> str:
     """Write a mapping file to start from."""
     say(report, "importing TensorFlow")
+    import_tensorflow()
     from packager.loading import loading
 
     say(report, "building the architecture")
@@ -122,7 +116,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     hashing = ThreadPoolExecutor(1).submit(source_digest, request.inspection)
     say(report, "importing TensorFlow")
     gc.disable()  # an import makes objects, and leaves none behind that would be worth looking for
-    import tensorflow as tf
+    tf = import_tensorflow()
 
     from packager.loading.loading import load_model
     from packager.optimizing import Optimizing

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -66,13 +66,27 @@ def run_isolated(
     end of what it wrote. The child never outlives this call, nor this process, and nothing that it puts
     among the temporary files outlives the child.
     """
+    with started(environment=environment) as child:
+        return child.run(function, *args, report=report, limits=limits, doing=doing)
+
+
+@contextlib.contextmanager
+def started(
+    prepare: Callable[[], None] | None = None, *, environment: Mapping[str, str] | None = None
+) -> Iterator[Child]:
+    """Start a child process ahead of what it is to run; until that is told, it calls ``prepare``.
+
+    ``prepare`` must be importable by module and name. The child ends with the ``with`` block, whatever it is
+    at, and is otherwise as that of ``run_isolated``.
+    """
+    preparation = [] if prepare is None else [prepare.__module__, prepare.__qualname__]
     with (
         tempfile.TemporaryDirectory(prefix="packager-") as scratch,
         tempfile.TemporaryFile() as log,
         _channel() as (ours, theirs),
     ):
-        child = subprocess.Popen(
-            [sys.executable, "-m", "packager.isolation", str(theirs.fileno())],
+        process = subprocess.Popen(
+            [sys.executable, "-m", "packager.isolation", str(theirs.fileno()), *preparation],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -82,14 +96,38 @@ def run_isolated(
         )
         theirs.close()
         try:
-            request = (function.__module__, function.__qualname__, args)
-            answer: T = _converse(ours, request, report, _Watch(child.pid, limits, doing))
-            return answer
-        except EOFError:
-            raise _death(child.wait(), log, doing) from None
+            yield Child(process, ours, log)
         finally:
-            child.kill()
-            child.wait()
+            process.kill()
+            process.wait()
+
+
+class Child:
+    """A process that was started to run one function."""
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: Any, log: IO[bytes]) -> None:
+        self._process, self._channel, self._log = process, channel, log
+
+    def run(
+        self,
+        function: Callable[..., T],
+        /,
+        *args: Any,
+        report: Report = silent,
+        environment: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        doing: str = "loading the model",
+    ) -> T:
+        """Call ``function(*args, report=…)`` there, as ``run_isolated`` does; once.
+
+        ``environment`` has variables that were not known yet when the process was started.
+        """
+        request = (function.__module__, function.__qualname__, args, dict(environment or {}))
+        try:
+            answer: T = _converse(self._channel, request, report, _Watch(self._process.pid, limits, doing))
+        except EOFError:
+            raise _death(self._process.wait(), self._log, doing) from None
+        return answer
 
 
 @contextlib.contextmanager
@@ -170,14 +208,18 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _serve(descriptor: int) -> None:
-    """Answer the one request that comes over ``descriptor``."""
+def _serve(descriptor: int, preparation: Sequence[str]) -> None:
+    """Prepare for, and then answer, the one request that comes over ``descriptor``."""
     channel: Any = Connection(descriptor)
 
     def tell(event: Event) -> None:
         channel.send(("event", event))
 
-    module, name, args = channel.recv()
+    if preparation:
+        module, name = preparation
+        getattr(importlib.import_module(module), name)()
+    module, name, args, environment = channel.recv()
+    os.environ.update(environment)
     try:
         result = getattr(importlib.import_module(module), name)(*args, report=tell)
     except PackagerError as error:
@@ -190,6 +232,6 @@ def _serve(descriptor: int) -> None:
 
 if __name__ == "__main__":
     _die_with_parent()
-    _serve(int(sys.argv[1]))
+    _serve(int(sys.argv[1]), sys.argv[2:])
     sys.stdout.flush()
     os._exit(0)  # tearing TensorFlow down takes longer than there is anything left to do

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packager.errors import (
     ModelFileError,
@@ -44,6 +45,9 @@ from packager.values import (
     check_version,
     to_json,
 )
+
+if TYPE_CHECKING:
+    from packager.isolation import Child
 
 PathLike = str | os.PathLike[str]
 
@@ -95,22 +99,40 @@ def convert(
     put in place, and its signatures with those of ``options.compatible_with``. Raises a ModelFileError or an
     ExportError; then nothing is left behind.
     """
-    from packager.adoption import adopt
-    from packager.conversion import ConversionRequest, convert_inspected, environment, limits
-    from packager.h5 import unsafe_lambdas
-    from packager.interface import check_compatible
-    from packager.isolation import run_isolated
-    from packager.savedmodel import new_version
-    from packager.savedmodel.source import require_self_contained
-    from packager.signatures import Declaration, find_declaration, read_declaration
-    from packager.sources import Watch, admitted, taken_as_it_is
-    from packager.targets import resolve
+    from packager.importing import ENVIRONMENT, prepare
+    from packager.isolation import started
 
     check_model_name(name)
     if version is not None:
         check_version(version)
     if options.warmup_samples and options.samples is None:
         raise UsageError("--warmup-samples without samples to play", hint="add --samples FILE")
+    with started(prepare, environment=ENVIRONMENT) as child:
+        return _convert(file, name, version, output, force=force, options=options, child=child, report=report)
+
+
+def _convert(
+    file: PathLike,
+    name: str,
+    version: int | None,
+    output: PathLike,
+    *,
+    force: bool,
+    options: ConversionOptions,
+    child: Child,
+    report: Report,
+) -> Conversion:
+    """Inspect ``file`` while ``child`` prepares, and have it converted there."""
+    from packager.adoption import adopt
+    from packager.conversion import ConversionRequest, convert_inspected, environment, limits
+    from packager.h5 import unsafe_lambdas
+    from packager.interface import check_compatible
+    from packager.savedmodel import new_version
+    from packager.savedmodel.source import require_self_contained
+    from packager.signatures import Declaration, find_declaration, read_declaration
+    from packager.sources import Watch, admitted, taken_as_it_is
+    from packager.targets import resolve
+
     older = options.compatible_with and resolve(options.compatible_with, report=report)
     report = watch = Stopwatch(report)
     say(report, "inspecting the file")
@@ -130,7 +152,7 @@ def convert(
             declaration=declaration,
             work=slot.work,
         )
-        result = run_isolated(
+        result = child.run(
             adopt if as_it_is else convert_inspected,
             request,
             report=report,

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from packager.errors import ModelLoadError, SignatureError
-from packager.isolation import ChildBugError, Limits, run_isolated
+from packager.isolation import ChildBugError, Limits, run_isolated, started
 from packager.progress import Event, Report, say
 
 
@@ -62,6 +62,23 @@ def eat(*, report: Report) -> None:
 def reserve(*, report: Report) -> str:
     with mmap.mmap(-1, 8 << 30) as reserved:  # address space alone, as TensorFlow takes it
         return f"{len(reserved) >> 30} GiB"
+
+
+def get_ready() -> None:
+    os.environ["PREPARED"] = f"{os.environ.get('EARLY')} {os.environ.get('LATE')}"
+
+
+def never_ready() -> None:
+    Path(os.environ["MARKER"]).write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def not_ready() -> None:
+    raise OSError("no library")
+
+
+def tell_environment(*, report: Report) -> tuple[str, ...]:
+    return tuple(os.environ[name] for name in ("PREPARED", "EARLY", "LATE"))
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +141,43 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+def test_a_child_prepares_before_it_is_told_what_to_run() -> None:
+    with started(get_ready, environment={"EARLY": "1", "LATE": "0"}) as child:
+        assert child.run(tell_environment, environment={"LATE": "2"}) == ("1 0", "1", "2")
+
+
+def test_a_child_that_prepares_ends_when_there_is_nothing_to_run(tmp_path: Path) -> None:
+    marker, before = tmp_path / "pid", set(Path(tempfile.gettempdir()).glob("packager-*"))
+    with (
+        pytest.raises(SignatureError, match="refused"),
+        started(never_ready, environment={"MARKER": str(marker)}),
+    ):
+        deadline = time.monotonic() + 20
+        while not (marker.exists() and marker.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        refused = time.monotonic()
+        raise SignatureError("refused")
+    assert time.monotonic() - refused < 5
+    assert not _alive(int(marker.read_text()))
+    assert set(Path(tempfile.gettempdir()).glob("packager-*")) <= before
+
+
+def test_a_child_that_cannot_prepare_is_told_with_its_last_words() -> None:
+    with (
+        pytest.raises(ModelLoadError, match="exited with status 1") as caught,
+        started(not_ready) as child,
+    ):
+        time.sleep(0.5)
+        child.run(succeed, 41)
+    assert "OSError: no library" in (caught.value.details or "")
+
+
+def test_what_a_child_may_take_counts_from_when_it_runs(tmp_path: Path) -> None:
+    with started(get_ready) as child:
+        time.sleep(1)
+        assert child.run(succeed, 41, limits=Limits(seconds=1, memory=LIMITS.memory)) == 42
 
 
 LIMITS = Limits(seconds=60, memory=300_000_000)
