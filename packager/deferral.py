@@ -24,7 +24,8 @@ _under_way: set[str] = set()
 def import_sparingly(package: str, deferred: Sequence[str]) -> Any:
     """Import a package, with ``deferred`` modules left for when they are touched, and return it.
 
-    They are left from now on, whoever imports them. Where the package does not stand that, it is imported
+    They are left from now on, whoever imports them: ``a.b`` is one module, ``a.b.*`` one with all inside it,
+    ``-a.b.c.*`` takes out what is inside that one. Where the package does not stand that, it is imported
     whole.
     """
     deferrer = _Deferrer(deferred)
@@ -44,11 +45,14 @@ class _Deferrer(MetaPathFinder):
     def __init__(self, names: Sequence[str]) -> None:
         self._exact = frozenset(name.removesuffix(".*") for name in names)
         self._below = tuple(name.removesuffix("*") for name in names if name.endswith(".*"))
+        self._not = tuple(name.strip("-*") for name in names if name.startswith("-"))
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return where a module is, with a loader that does not execute it; ``None`` for all others."""
+        if fullname.startswith(self._not):
+            return None
         if fullname not in self._exact and not fullname.startswith(self._below):
             return None
         spec = PathFinder.find_spec(fullname, path, target)

@@ -25,6 +25,7 @@ ENVIRONMENT: Mapping[str, str] = {
 
 DEFERRED = (
     "tensorflow._api.v2.*",  # lists of public names, behind which are TPU, Lite, the debugger and others
+    "-tensorflow._api.v2.compat.v1.*",  # they put others in their own place, and change one another
     "keras._tf_keras.*",  # the same of Keras, once more, for `tf.keras`
     "tensorflow.python.keras.engine.training_v1",  # behind `tf.nn`: SciPy
     "keras.wrappers",  # scikit-learn, and through it SciPy
@@ -36,7 +37,7 @@ DEFERRED = (
     "rich.markup",
     "rich.table",
 )
-"""Modules that nobody looks into while TensorFlow and Keras are imported; ``.*``: with those inside them."""
+"""Modules that nobody looks into while TensorFlow and Keras are imported."""
 
 
 def import_tensorflow() -> Any:

@@ -12,7 +12,7 @@ LISTS = ("tensorflow._api.v2", "keras._tf_keras", "keras.wrappers", "tf_keras.pr
 
 
 def modules(root: str) -> Iterator[ModuleType]:
-    """Yield a package and all inside it; each is touched first, for it may say itself where its modules are."""
+    """Yield a package and all inside it, touched: it may say itself where its modules are."""
     package = importlib.import_module(root)
     yield touched(package)
     for found in pkgutil.walk_packages(package.__path__, f"{root}."):

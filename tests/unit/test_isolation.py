@@ -148,8 +148,11 @@ def test_a_child_prepares_before_it_is_told_what_to_run() -> None:
         assert child.run(tell_environment, environment={"LATE": "2"}) == ("1 0", "1", "2")
 
 
-def test_a_child_that_prepares_ends_when_there_is_nothing_to_run(tmp_path: Path) -> None:
-    marker, before = tmp_path / "pid", set(Path(tempfile.gettempdir()).glob("packager-*"))
+def test_a_child_that_prepares_ends_when_there_is_nothing_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "pid"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with (
         pytest.raises(SignatureError, match="refused"),
         started(never_ready, environment={"MARKER": str(marker)}),
@@ -161,7 +164,7 @@ def test_a_child_that_prepares_ends_when_there_is_nothing_to_run(tmp_path: Path)
         raise SignatureError("refused")
     assert time.monotonic() - refused < 5
     assert not _alive(int(marker.read_text()))
-    assert set(Path(tempfile.gettempdir()).glob("packager-*")) <= before
+    assert list(tmp_path.iterdir()) == [marker]
 
 
 def test_a_child_that_cannot_prepare_is_told_with_its_last_words() -> None:
@@ -174,10 +177,10 @@ def test_a_child_that_cannot_prepare_is_told_with_its_last_words() -> None:
     assert "OSError: no library" in (caught.value.details or "")
 
 
-def test_what_a_child_may_take_counts_from_when_it_runs(tmp_path: Path) -> None:
+def test_what_a_child_may_take_counts_from_when_it_runs() -> None:
     with started(get_ready) as child:
-        time.sleep(1)
-        assert child.run(succeed, 41, limits=Limits(seconds=1, memory=LIMITS.memory)) == 42
+        time.sleep(2)
+        assert child.run(succeed, 41, limits=Limits(seconds=2, memory=LIMITS.memory)) == 42
 
 
 LIMITS = Limits(seconds=60, memory=300_000_000)
