@@ -346,12 +346,12 @@ def serve(
 
     ``arguments`` are further flags of ``tensorflow_model_server``.
     """
-    from packager.runtime import server_command
+    from packager.runtime import server_command, server_environment
 
     base_path = Path(model)
     servables_in(base_path, ())
     command = server_command(base_path, rest_port=port, grpc_port=grpc_port, address=address, flags=arguments)
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env=server_environment())
     try:
         return process.wait()
     except BaseException:  # Ctrl-C reached the server as well: it drains and ends

@@ -7,8 +7,9 @@ shared objects and the generated protobuf modules, and nothing that imports the 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from packager.errors import UsageError
@@ -52,3 +53,8 @@ def server_command(
         f"--model_base_path={base_path}",
         *flags,
     ]
+
+
+def server_environment() -> Mapping[str, str]:
+    """Return the environment for a server that is not to outlive this process, however this one ends."""
+    return {**os.environ, "PACKAGER_PARENT": str(os.getpid())}

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import IO
 
 from packager.errors import PortTakenError
+from packager.runtime import server_environment
 from packager.smoketest.server import PATIENCE, ServerExit, ServerUsage
 
 LOOPBACK = "127.0.0.1"
@@ -112,7 +113,7 @@ def run_process(command: Sequence[str], *, rest_port: int, grpc_port: int = 0) -
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                    env={**server_environment(), "PYTHONUNBUFFERED": "1"},
                     start_new_session=True,
                 )
                 server = ProcessServer(process, log=log, rest_port=rest_port, grpc_port=grpc_port)

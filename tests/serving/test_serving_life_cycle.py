@@ -313,3 +313,25 @@ def test_without_a_rest_port_nothing_listens(models: Path) -> None:
         server.wait_for_log("Finished adding/updating models")
         assert "Exporting" not in server.log()
         assert server.end() == 0
+
+
+def test_a_server_does_not_outlive_the_command_that_started_it(models: Path) -> None:
+    port = free_port()
+    ports = ["--port", str(port), "--flag", f"--port={free_port()}"]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "packager", "serve", str(models / "affine"), *ports], cwd=REPOSITORY
+    )
+    try:
+        until(lambda: listens(port))
+    finally:
+        command.kill()
+        command.wait()
+    until(lambda: not listens(port))
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
