@@ -27,3 +27,6 @@ class _Loader(yaml.SafeLoader):  # type: ignore[misc]
 _Loader.add_constructor(
     "tag:yaml.org,2002:python/tuple", lambda loader, node: loader.construct_sequence(node, deep=True)
 )
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", yaml.SafeLoader.construct_yaml_str)  # as JSON has it
+for _other in ("binary", "omap", "pairs", "set"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_other}", yaml.SafeLoader.construct_undefined)

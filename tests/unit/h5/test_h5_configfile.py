@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from packager.errors import ModelFileError
 from packager.h5.configfile import custom_classes, read_config_file
 
 
@@ -22,3 +25,12 @@ def test_a_loss_that_compiled_the_model_is_not_asked_for(tmp_path: Path) -> None
     assert "my_loss" not in json.dumps(config)
     assert custom_classes(config) == ()
     assert config["config"]["layers"][0]["config"] == {"name": "inner", "layers": []}
+
+
+def test_yaml_holds_what_json_can(tmp_path: Path) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_text("class_name: Sequential\nconfig: {name: 2017-03-01, layers: []}\n")
+    assert read_config_file(path)["config"] == {"name": "2017-03-01", "layers": []}
+    path.write_text("class_name: Sequential\nconfig: {name: !!binary aGk=, layers: []}\n")
+    with pytest.raises(ModelFileError, match="is no architecture"):
+        read_config_file(path)
