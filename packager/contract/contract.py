@@ -53,11 +53,14 @@ class Contract:
 
 
 def write_contract(contract: Contract, version_folder: Path) -> None:
-    """Write ``contract`` into ``version_folder``; the same contract gives the same bytes."""
+    """Write ``contract`` into ``version_folder``; the same contract gives the same bytes.
+
+    Samples are not compressed: zlib's bytes differ from one build of it to another.
+    """
     folder = version_folder / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     (folder / FILE).write_text(contract_text(contract), encoding="utf-8")
-    np.savez_compressed(folder / _SAMPLES, **_named_arrays(contract.samples))
+    np.savez(folder / _SAMPLES, **_named_arrays(contract.samples))
 
 
 def contract_text(contract: Contract) -> str:
