@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -13,11 +15,30 @@ pytest_plugins = ["fixtures_command", "fixtures_engine", "fixtures_registry"]
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NO_SKIPS = os.environ.get("PACKAGER_NO_SKIPS") == "1"
+_STATUS = pytest.StashKey[int]()
 
 
 def pytest_configure() -> None:
     """Let an interruption interrupt: a shell has jobs in the background, and what they start, ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep how the tests ended."""
+    session.config.stash[_STATUS] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave without tearing Python down: a thread of a library that looks for it then ends a run by a signal.
+
+    That was seen once, after all had passed, in PyThreadState_New.
+    """
+    if (status := config.stash.get(_STATUS, None)) is not None:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
 
 
 @pytest.fixture(scope="session")
