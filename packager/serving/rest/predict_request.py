@@ -15,14 +15,17 @@ from packager.serving.native.signatures import Signature
 from packager.serving.rest import dense
 from packager.serving.rest.dense import IrregularError
 from packager.serving.rest.documents import NotAlikeError, parse_exactly, parse_fast
-from packager.serving.rest.requests import SMALL_BODY, FindSignature, PredictRequest, is_named
+from packager.serving.rest.requests import FindSignature, PredictRequest, is_named
 from packager.serving.rest.strict_request import read_strictly
 from packager.serving.status import StatusError
+
+_LARGE_BODY = 65536
+"""Bytes from which a reader that makes no object of a number answers more: it has one request at a time."""
 
 
 def read_predict_request(body: bytes, find_signature: FindSignature) -> PredictRequest:
     """Read a request, or raise StatusError."""
-    if len(body) > SMALL_BODY:
+    if len(body) > _LARGE_BODY:
         from packager.serving.rest.numeric import read_numeric_request  # 2 MB that small ones do not need
 
         with suppress(IrregularError):
