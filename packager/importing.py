@@ -7,11 +7,9 @@ conversion uses half.
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import importlib
-import importlib.util
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from packager.deferral import import_sparingly
@@ -39,6 +37,25 @@ DEFERRED = (
 )
 """Modules that nobody looks into while TensorFlow and Keras are imported."""
 
+AHEAD = (
+    "packager.conversion",
+    "numpy",
+    "h5py",
+    "google.protobuf.text_format",
+    "google.protobuf.json_format",
+    "absl.logging",
+    "wrapt",
+    "gast",
+    "astunparse",
+    "opt_einsum",
+    "ml_dtypes",
+    "optree",
+    "xml.dom.minidom",
+    "unittest.mock",
+    "asyncio",
+    "PIL.Image",
+)
+
 
 def import_tensorflow() -> Any:
     """Import TensorFlow, with what is ``DEFERRED`` left for when it is touched, and return it."""
@@ -46,12 +63,11 @@ def import_tensorflow() -> Any:
 
 
 def prepare() -> None:
-    """Load what importing TensorFlow begins with, a quarter of the work, whichever Keras is to come with it.
+    """Import what TensorFlow, Keras and a conversion want of other packages, whichever Keras is to come with them.
 
-    Python takes a library that is in the process already. Where there is none, the import will tell. No more
-    is imported ahead: a file that is refused is not to take 300 MB.
+    Nothing of TensorFlow is loaded ahead, whose library alone is a quarter of its import: a file that is
+    refused is not to take 300 MB. A package that is not there, the import of TensorFlow will tell.
     """
-    found = importlib.util.find_spec("tensorflow")  # which imports nothing
-    folders = (found and found.submodule_search_locations) or ()
-    for library in [library for folder in folders for library in Path(folder).glob("libtensorflow_cc.*")]:
-        ctypes.CDLL(str(library), mode=ctypes.RTLD_LOCAL)
+    for name in AHEAD:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
