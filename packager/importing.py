@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Mapping
+import typing
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from packager.deferral import import_sparingly
@@ -23,7 +25,6 @@ ENVIRONMENT: Mapping[str, str] = {
 
 DEFERRED = (
     "tensorflow._api.v2.*",  # lists of public names, behind which are TPU, Lite, the debugger and others
-    "-tensorflow._api.v2.compat.v1.*",  # they put others in their own place, and change one another
     "keras._tf_keras.*",  # the same of Keras, once more, for `tf.keras`
     "tensorflow.python.keras.engine.training_v1",  # behind `tf.nn`: SciPy
     "keras.wrappers",  # scikit-learn, and through it SciPy
@@ -37,36 +38,40 @@ DEFERRED = (
 )
 """Modules that nobody looks into while TensorFlow and Keras are imported."""
 
+LISTS = r"(tensorflow\._api\.v2|keras\._tf_keras)\..*(?<!\.v[12])"
+"""Those of them that only list names; what ends in ``.v1`` or ``.v2`` changes others as well."""
+
 AHEAD = (
     "packager.conversion",
-    "numpy",
-    "h5py",
-    "google.protobuf.text_format",
-    "google.protobuf.json_format",
-    "absl.logging",
-    "wrapt",
-    "gast",
-    "astunparse",
-    "opt_einsum",
-    "ml_dtypes",
-    "optree",
-    "xml.dom.minidom",
-    "unittest.mock",
-    "asyncio",
-    "PIL.Image",
+    *("numpy", "h5py", "ml_dtypes", "google.protobuf.text_format", "google.protobuf.json_format"),
+    *("absl.logging", "wrapt", "gast", "astunparse", "opt_einsum", "optree", "PIL.Image"),
+    *("asyncio", "unittest.mock", "xml.dom.minidom"),
 )
+"""Modules that TensorFlow, Keras and conversions import, and that are small."""
 
 
 def import_tensorflow() -> Any:
     """Import TensorFlow, with what is ``DEFERRED`` left for when it is touched, and return it."""
-    return import_sparingly("tensorflow", DEFERRED)
+    with _compiled_once():
+        return import_sparingly("tensorflow", DEFERRED, lists=LISTS)
+
+
+@contextlib.contextmanager
+def _compiled_once() -> Iterator[None]:
+    """Let ``typing`` compile each name once: TensorFlow quotes the same few types 15,000 times."""
+    names = vars(typing)
+    names["compile"] = cache(compile)
+    try:
+        yield
+    finally:
+        del names["compile"]
 
 
 def prepare() -> None:
-    """Import what TensorFlow, Keras and a conversion want of other packages, whichever Keras is to come with them.
+    """Import what is small, whichever Keras is to come with it.
 
-    Nothing of TensorFlow is loaded ahead, whose library alone is a quarter of its import: a file that is
-    refused is not to take 300 MB. A package that is not there, the import of TensorFlow will tell.
+    Nothing of TensorFlow is loaded, whose library alone is a quarter of its import: a file that is refused is
+    not to take 300 MB. What is not installed, the import of TensorFlow will tell.
     """
     for name in AHEAD:
         with contextlib.suppress(ImportError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ import tf_keras
 from tf_keras.src.saving import serialization_lib
 from tf_keras.src.saving.legacy import hdf5_format, model_config
 from tf_keras.src.saving.legacy.saved_model import json_utils
+from tf_keras.src.utils.version_utils import ModelVersionSelector
 
+from packager.deferral import is_untouched
 from packager.loading import keras1_layers
 from packager.loading.bindings import Convert, layer_pairs, prove_bindings, set_layers
 from packager.loading.channels import compute_channels_last
@@ -130,9 +132,21 @@ def loaded(
     )
 
 
-def building() -> contextlib.AbstractContextManager[None]:
+@contextlib.contextmanager
+def building() -> Iterator[None]:
     """Leave the large variables of what is built inside without numbers."""
-    return deferred_variables()
+    with deferred_variables(), replaced(ModelVersionSelector, "__new__", _new):
+        yield
+
+
+_original_new = ModelVersionSelector.__new__
+
+
+def _new(cls: Any, *args: Any, **options: Any) -> Any:
+    """Do what tf_keras does, but do not import models of TensorFlow 1 to see that a class is none of them."""
+    if is_untouched("tf_keras.src.engine.training_v1"):
+        return super(ModelVersionSelector, cls).__new__(cls)
+    return _original_new(cls, *args, **options)
 
 
 def finalize(model: tf_keras.Model) -> None:

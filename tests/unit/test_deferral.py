@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from packager.deferral import import_sparingly
+from packager.deferral import import_sparingly, is_untouched
 
 DEFERRED = ("shop.names.*", "shop.slow", "shop.broken", "shop.absent")
 
@@ -28,6 +28,10 @@ def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[s
         "names/__init__": "from shop.names import inner\nfrom shop.real import price\n_hidden = 1",
         "names/inner": "from shop.real import price as cost",
         "real": "def price(): return 42",
+        "list/__init__": "from shop.names import price as cost  # line: 3\nfrom shop.list import more\n"
+        "from shop.real import price\nfrom shop.broken import lost\nchanged = 1",
+        "list/more": "from shop.real import price",
+        "elsewhere/more": "here = 1",
         "slow": "import time\nbefore = 1\ntime.sleep(0.2)\nafter = 2",
         "broken": "before = 1\nraise ImportError('no libshop')",
         "frail": "",
@@ -112,6 +116,40 @@ def test_what_was_set_before_stays_and_what_is_deleted_goes(executed: list[str])
     inner = importlib.import_module("shop.names.inner")
     del inner.cost
     assert not hasattr(inner, "cost")
+
+
+def test_of_a_list_only_the_name_touched_is_imported(executed: list[str]) -> None:
+    import_sparingly("shop", (*DEFERRED, "shop.list.*"), lists=r"shop\.(list|names)(\..*)?")
+    listed = importlib.import_module("shop.list")
+    assert is_untouched("shop.list")
+    assert listed.cost is listed.cost
+    assert listed.cost() == 42
+    assert executed == ["shop", "shop.real"]
+    assert listed.more.price() == 42
+    assert executed == ["shop", "shop.real"]
+    with pytest.raises(ImportError, match="no libshop"):
+        _ = listed.lost
+    assert not any(name.startswith("shop.list") for name in executed)
+
+
+def test_a_list_is_executed_for_what_it_does_not_list(executed: list[str], tmp_path: Path) -> None:
+    (tmp_path / "shop" / "broken.py").write_text("lost = 2")
+    import_sparingly("shop", (*DEFERRED, "shop.list.*"), lists=r"shop\.list.*")
+    listed = importlib.import_module("shop.list")
+    assert listed.price() == 42
+    listed.price = None
+    assert listed.changed == 1
+    assert (listed.price, listed.lost) == (None, 2)
+    assert type(listed) is ModuleType
+    assert not is_untouched("shop.list")
+
+
+def test_a_list_that_is_told_to_look_elsewhere_keeps_what_it_had(executed: list[str], tmp_path: Path) -> None:
+    import_sparingly("shop", (*DEFERRED, "shop.list.*"), lists=r"shop\.list.*")
+    listed = importlib.import_module("shop.list")
+    listed.__path__ = [str(tmp_path / "shop" / "elsewhere")]
+    assert importlib.import_module("shop.list.more").price() == 42
+    assert executed == ["shop", "shop.real"]
 
 
 def test_a_module_that_is_not_installed_is_told_at_once(executed: list[str]) -> None:
