@@ -17,6 +17,7 @@ from tensorflow.python.saved_model.save import save_and_return_nodes
 from packager.contract import Sample
 from packager.errors import ExportError, ModelFileError
 from packager.progress import Report, detail, say, silent
+from packager.savedmodel.building import build, can_build
 from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish, traced_names
 from packager.savedmodel.restoring import add_restoring, drop_unused
@@ -83,18 +84,24 @@ def _write_graph(
     reason = "tables are restored beside the variables"
     if len(keys) == len(names):
         reason = "two variables have one name"
-        lean = tf.saved_model.SaveOptions(experimental_skip_saver=True, experimental_custom_gradients=False)
-        save_and_return_nodes(module, str(folder), functions, lean, experimental_skip_checkpoint=True)
-        file = folder / "saved_model.pb"
-        document = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+        document = _without_restoring(module, functions, folder)
         (graph,) = document.meta_graphs
         if add_restoring(graph, keys, names):
             drop_unused(graph)
-            file.write_bytes(document.SerializeToString(deterministic=True))
+            (folder / "saved_model.pb").write_bytes(document.SerializeToString(deterministic=True))
             return ()
     usual = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     save_and_return_nodes(module, str(folder), functions, usual, experimental_skip_checkpoint=True)
     return (f"TensorFlow's builder wrote how to restore: {reason}",)
+
+
+def _without_restoring(module: tf.Module, functions: Mapping[str, Any], folder: Path) -> Any:
+    """Return the SavedModel of ``functions``, which has no way yet to read its variables."""
+    if not module.resources and can_build(functions.values(), module.weights):
+        return build(functions, module.weights)
+    lean = tf.saved_model.SaveOptions(experimental_skip_saver=True, experimental_custom_gradients=False)
+    save_and_return_nodes(module, str(folder), functions, lean, experimental_skip_checkpoint=True)
+    return saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
 
 
 @contextmanager
