@@ -78,6 +78,35 @@ class DeferredVariable(UninitializedVariable):  # type: ignore[misc]
         return as_tensor(self.stored.read())
 
 
+class LateVariable(UninitializedVariable):  # type: ignore[misc]
+    """A variable that is given what it begins with when something asks for it, unless it is set before."""
+
+    def __init__(self, initial: Callable[[], Any], **options: Any) -> None:
+        self._initial: Callable[[], Any] | None = None
+        super().__init__(**options)
+        self._initial = initial
+
+    @property
+    def handle(self) -> Any:
+        """Return what operations take for the variable: there are numbers in it."""
+        if self._initial is not None:
+            initial, self._initial = self._initial, None
+            with tf.init_scope():
+                super().assign(tf.cast(initial(), self.dtype))
+        return self._handle
+
+    def assign(self, value: Any, *args: Any, **options: Any) -> Any:
+        """Take other numbers."""
+        if not tf.executing_eagerly():
+            return super().assign(value, *args, **options)
+        initial, self._initial = self._initial, None
+        try:
+            return super().assign(value, *args, **options)
+        except Exception:
+            self._initial = initial
+            raise
+
+
 @dataclass(frozen=True, slots=True)
 class Initial:
     """An initialiser that tells the shape of what it would make."""
@@ -134,6 +163,8 @@ def set_variable(variable: Any, array: Any) -> None:
     inner = unwrapped(variable)
     if isinstance(array, StoredArray) and isinstance(inner, DeferredVariable):
         inner.bind(array)
+    elif isinstance(inner, LateVariable) and array.dtype == inner.dtype.as_numpy_dtype:
+        inner.assign(array)
     else:
         variable.assign(np.asarray(array))
 
@@ -149,14 +180,16 @@ def hold(variables: Iterable[Any]) -> bool:
 def _create(next_creator: Callable[..., Any], **options: Any) -> Any:
     initial, dtype = options.get("initial_value"), options.get("dtype")
     shape = tf.TensorShape(options.get("shape") or getattr(initial, "shape", None))
-    if not callable(initial) or dtype is None or not _is_large(shape, tf.as_dtype(dtype)):
+    if not callable(initial) or dtype is None or not _can_wait(shape, tf.as_dtype(dtype)):
         return next_creator(**options)
     known = ("trainable", "name", "constraint", "synchronization", "aggregation", "distribute_strategy")
     taken = {name: options[name] for name in known if options.get(name) is not None}
-    return DeferredVariable(initial, shape=shape, dtype=tf.as_dtype(dtype), **taken)
+    large = shape.num_elements() * tf.as_dtype(dtype).size >= LARGE
+    kind = DeferredVariable if large else LateVariable
+    return kind(initial, shape=shape, dtype=tf.as_dtype(dtype), **taken)
 
 
-def _is_large(shape: tf.TensorShape, dtype: tf.DType) -> bool:
+def _can_wait(shape: tf.TensorShape, dtype: tf.DType) -> bool:
     if not shape.is_fully_defined() or not (dtype.is_floating or dtype.is_integer or dtype.is_complex):
         return False
-    return bool(shape.num_elements() * dtype.size >= LARGE and tf.executing_eagerly())
+    return bool(tf.executing_eagerly())
