@@ -29,6 +29,7 @@ from packager.loading.keras2_places import places_of
 from packager.loading.model import LoadedModel
 from packager.loading.names import with_valid_names
 from packager.loading.olderkeras2 import with_defaults_of_old
+from packager.loading.outputshapes import infer_output
 from packager.loading.places import Place
 from packager.loading.replaced import replaced
 from packager.loading.resources import resources_of
@@ -134,8 +135,9 @@ def loaded(
 
 @contextlib.contextmanager
 def building() -> Iterator[None]:
-    """Leave the large variables of what is built inside without numbers."""
-    with deferred_variables(), replaced(ModelVersionSelector, "__new__", _new):
+    """Leave the large variables of what is built inside without numbers, and make no graphs to see shapes."""
+    shapes = replaced(tf_keras.layers.Layer, "_infer_output_signature", infer_output)
+    with deferred_variables(), replaced(ModelVersionSelector, "__new__", _new), shapes:
         yield
 
 
