@@ -17,8 +17,8 @@ import tensorflow as tf
 from tensorflow.python.ops import gen_resource_variable_ops as resource_ops
 from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
-from packager.loading.replaced import replaced
 from packager.pieces import as_tensor, gathered, is_large
+from packager.replaced import replaced
 from packager.stored import LARGE, StoredArray
 
 

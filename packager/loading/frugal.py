@@ -18,8 +18,8 @@ from keras.src.ops.function import Function
 
 from packager.loading import timesteps
 from packager.loading.deferred import Initial, deferred_variables, in_pieces
-from packager.loading.replaced import replaced
 from packager.pieces import gathered, multiplied
+from packager.replaced import replaced
 
 _Steps = keras.layers.TimeDistributed
 

@@ -31,11 +31,11 @@ from packager.loading.names import with_valid_names
 from packager.loading.olderkeras2 import with_defaults_of_old
 from packager.loading.outputshapes import infer_output
 from packager.loading.places import Place
-from packager.loading.replaced import replaced
 from packager.loading.resources import resources_of
 from packager.loading.theano import compute_as_theano
 from packager.loading.writers import require_backend
 from packager.pieces import multiplied
+from packager.replaced import replaced
 from packager.values import Binding
 
 NO_OBJECTS: Mapping[str, Any] = {}

@@ -13,10 +13,12 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model.save import save_and_return_nodes
+from tensorflow.python.util import tf_stack
 
 from packager.contract import Sample
 from packager.errors import ExportError, ModelFileError
 from packager.progress import Report, detail, say, silent
+from packager.replaced import replaced
 from packager.savedmodel.building import build, can_build
 from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish, traced_names
@@ -173,7 +175,9 @@ def _traced(endpoint: Endpoint, input_names: Sequence[str]) -> Any:
         tf.TensorSpec(spec.shape, spec.dtype, name=name)
         for spec, name in zip(endpoint.inputs, input_names, strict=True)
     ]
-    return tf.function(serve, input_signature=specs, autograph=False).get_concrete_function()
+    here = tf_stack.extract_stack()
+    with replaced(tf_stack, "extract_stack", lambda *_, **__: here):  # no need to know whence each node is
+        return tf.function(serve, input_signature=specs, autograph=False).get_concrete_function()
 
 
 def _signature(endpoint: Endpoint, function: Any) -> Signature:
