@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -39,7 +41,8 @@ def healthy(models: Path) -> Iterator[EmbeddedServer]:
         enable_profiler="false",
         grpc_channel_arguments=(
             "grpc.max_receive_message_length=1000,grpc.max_connection_age_ms=2000000,"
-            "grpc.lb_policy_name=grpclb,odd,grpc.http2.max_frame_size=99999999999"
+            "grpc.lb_policy_name=grpclb,odd,grpc.http2.max_frame_size=99999999999,"
+            "grpc.http2.lookahead_bytes=70000"
         ),
     ) as server:
         server.wait_until_ready()
@@ -108,6 +111,20 @@ def test_a_limit_on_messages_is_heeded(healthy: EmbeddedServer) -> None:
         code, words = refusal(channel, PREDICTION, "Predict", request)
         assert code == "RESOURCE_EXHAUSTED"
         assert "larger than max" in words
+
+
+def window(port: int) -> int:
+    """Return how much the server takes of a stream before it is asked to read it (RFC 9113, 6.5.2)."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+        length = int.from_bytes(connection.recv(9, socket.MSG_WAITALL)[:3], "big")
+        settings = connection.recv(length, socket.MSG_WAITALL)
+    return int(dict(struct.iter_unpack(">HI", settings))[4])
+
+
+def test_an_image_is_taken_at_once(server: EmbeddedServer, healthy: EmbeddedServer) -> None:
+    assert window(server.grpc_port) == 2**20
+    assert window(healthy.grpc_port) == 70000  # as its flag has it
 
 
 def test_services_that_are_off_are_not_there(healthy: EmbeddedServer) -> None:

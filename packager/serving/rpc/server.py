@@ -23,6 +23,13 @@ from packager.serving.status import Code, StatusError, invalid_argument
 MAX_REQUESTS = 4096
 """How many requests may wait and be answered at once; one more is told RESOURCE_EXHAUSTED."""
 MAX_MESSAGE_BYTES = 2**31 - 1
+LOOKAHEAD_BYTES = 2**20
+"""How much clients may send before a request is read: an image at once, without a round trip in between.
+
+Left to itself gRPC begins with 64 kB and gives more as its pings tell it: soon so much that nothing is sent
+back at a request's end, which is then acknowledged only with the answer. Where BBR is the way in which the
+client's system does TCP, it takes the model's time for the network's, and some requests 80 ms to be sent.
+"""
 MAX_ERROR_BYTES = 1024
 """How much of an error's text clients get (``grpc_status_util.cc``)."""
 
@@ -66,7 +73,7 @@ class GrpcServer:
         self._before_end = before_end
         self._server = grpc.server(
             Workers(options.threads),
-            options=[*channel_arguments(options.channel_arguments), *_LIMITS],  # the first one counts
+            options=[*channel_arguments(options.channel_arguments), *_ARGUMENTS],  # the first one counts
             maximum_concurrent_rpcs=MAX_REQUESTS,
         )
         for name, service in services.items():
@@ -105,10 +112,12 @@ class GrpcServer:
             raise invalid_argument("Failed to BuildAndStart gRPC server") from error
 
 
-_LIMITS = (
+_ARGUMENTS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
+    ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
+    ("grpc.http2.bdp_probe", 0),
 )
 
 
