@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 _NUMBER = re.compile(r"_\d+$")
+_UNUSED = re.compile(r"_\d+(?=___redundant_placeholder\d+$)")
 _ARGUMENT = "_user_specified_name"
 _ABOUT_GRADIENTS = ("forward_function_name", "backward_function_name", "_gradient_op_type")
 
@@ -26,6 +27,7 @@ def renumber_functions(graph: Any) -> None:
     names = {old: f"{_NUMBER.sub('', old)}_{number}" for number, old in enumerate(order)}
     for function in library.function:
         function.signature.name = names[function.signature.name]
+        _renumber_unused(function)
         _rename_in_attributes(function.attr, names)
         for attributes in function.arg_attr.values():
             _drop_handle(attributes.attr)
@@ -87,6 +89,17 @@ def _rename_in_attributes(attributes: Any, names: dict[str, str]) -> None:
     for key in _ABOUT_GRADIENTS:
         if key in attributes:
             del attributes[key]  # a server computes none, and they name functions
+
+
+def _renumber_unused(function: Any) -> None:
+    """Rename what the condition of a loop takes for nothing, named after the function's number."""
+    arguments = function.signature.input_arg
+    taken = {argument.name for argument in arguments}
+    taken.update(name.partition(":")[0] for node in function.node_def for name in (node.name, *node.input))
+    for argument in arguments:
+        name = _UNUSED.sub("", argument.name)
+        if name not in taken:
+            argument.name = name
 
 
 def _drop_handle(attributes: Any) -> None:

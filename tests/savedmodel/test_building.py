@@ -135,3 +135,27 @@ def test_a_function_that_holds_a_tensor_is_left_to_tensorflow() -> None:
 
     constant = tf.range(1000)
     assert not can_build([_traced(lambda x: {"y": x + constant}, _spec("x", dtype="int32"))], [])
+
+
+def test_what_a_process_traced_before_does_not_show(tmp_path: Path) -> None:
+    """TensorFlow counts its functions, and names a loop's condition and what that takes by the count."""
+    import tensorflow as tf
+
+    from packager.savedmodel import export
+    from packager.savedmodel.variables import checkpoint_tensors
+
+    def call(x: Any, times: Any) -> dict[str, Any]:
+        return {"y": tf.while_loop(lambda i, _: i < times, lambda i, y: (i + 1, y * x), (0, x))[1]}
+
+    written = []
+    for number in ("first", "second"):
+        functions = {"serving_default": _traced(call, _spec("x", None), _spec("times", dtype="int32"))}
+        module = tf.Module()
+        module.weights, module.resources = [], []
+        folder = tmp_path / number
+        folder.mkdir()
+        export._write_graph(module, functions, checkpoint_tensors(module), folder)
+        export.make_canonical(folder)
+        written.append((folder / "saved_model.pb").read_bytes())
+    assert b"___redundant_placeholder0" in written[0]
+    assert written[0] == written[1]
