@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -109,6 +110,10 @@ class Container:
     def state(self) -> ContainerState:
         """Return how it is doing now."""
         state = self._inspect()["State"]
+        deadline = time.monotonic() + _HEARSAY
+        while _may_lack_memory(state) and time.monotonic() < deadline:
+            time.sleep(0.05)
+            state = self._inspect()["State"]
         ended = state["Status"] in ("exited", "dead")
         return ContainerState(
             running=state["Running"],
@@ -159,6 +164,16 @@ class Container:
     def _inspect(self) -> Any:
         with translated("inspecting the container"):
             return self._client.inspect_container(self.id)
+
+
+_KILLED = 137
+"""The exit code of a process that was ended by SIGKILL."""
+_HEARSAY = 0.5
+"""Seconds in which an engine learns why a process was killed: not from where it learns that it has ended."""
+
+
+def _may_lack_memory(state: Any) -> bool:
+    return state["Status"] == "exited" and state["ExitCode"] == _KILLED and not state["OOMKilled"]
 
 
 @contextmanager
