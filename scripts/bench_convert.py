@@ -63,7 +63,8 @@ class Cost:
     """What one run of a way took, the bytes that it wrote, and the seconds until those were loaded."""
 
     seconds: float
-    cpu: float
+    user: float
+    system: float
     memory: float
     graph: int
     data: int
@@ -98,7 +99,8 @@ def measured(command: list[str], target: Path) -> Cost:
     graphs = list(target.rglob("saved_model.pb"))
     cost = Cost(
         seconds=seconds,
-        cpu=usage.ru_utime + usage.ru_stime,
+        user=usage.ru_utime,
+        system=usage.ru_stime,
         memory=usage.ru_maxrss / 1024,  # of the process that took most
         graph=sum(file.stat().st_size for file in graphs),
         data=sum(file.stat().st_size for file in target.rglob("variables.data*")),
@@ -135,7 +137,8 @@ def compare(name: str, library: str, folder: Path, rounds: int) -> None:
     for way, cost in medians.items():
         row = [title, way, f"{cost['seconds']:.1f}", f"{cost['seconds'] / floor['seconds']:.2f}"]
         row += [f"{cost['seconds'] / naive['seconds']:.2f}"]
-        row += [f"{cost['cpu']:.1f}", f"{cost['cpu'] / naive['cpu']:.2f}", f"{cost['memory']:,.0f}"]
+        row += [f"{cost['user']:.1f} + {cost['system']:.1f}", f"{cost['user'] / naive['user']:.2f}"]
+        row += [f"{_cpu(cost) / _cpu(naive):.2f}", f"{cost['memory']:,.0f}"]
         if cost["graph"]:
             row += [f"{cost['graph'] / 1e6:.2f} + {cost['data'] / 1e6:,.0f} MB", f"{cost['load']:.2f}"]
         else:
@@ -144,7 +147,11 @@ def compare(name: str, library: str, folder: Path, rounds: int) -> None:
         title = ""
 
 
-FIELDS = ("seconds", "cpu", "memory", "graph", "data", "load")
+def _cpu(cost: dict[str, float]) -> float:
+    return cost["user"] + cost["system"]
+
+
+FIELDS = ("seconds", "user", "system", "memory", "graph", "data", "load")
 
 
 def main() -> None:
@@ -156,10 +163,11 @@ def main() -> None:
     )
     options = parser.parse_args()
     print(
-        "| model | way | seconds | of the floor | of load + export | cpu seconds | of load + export "
-        "| peak MiB | graph + weights written | seconds to load |"
+        "| model | way | seconds | of the floor | of load + export | cpu seconds, user + system "
+        "| user of load + export | cpu of load + export | peak MiB | graph + weights written "
+        "| seconds to load |"
     )
-    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    print("|---|---|---|---|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench-convert-") as work:
         folder = options.folder or Path(work)
         folder.mkdir(parents=True, exist_ok=True)
