@@ -27,7 +27,7 @@ def renumber_functions(graph: Any) -> None:
     names = {old: f"{_NUMBER.sub('', old)}_{number}" for number, old in enumerate(order)}
     for function in library.function:
         function.signature.name = names[function.signature.name]
-        _renumber_unused(function)
+        _rename_unused(function)
         _rename_in_attributes(function.attr, names)
         for attributes in function.arg_attr.values():
             _drop_handle(attributes.attr)
@@ -91,8 +91,8 @@ def _rename_in_attributes(attributes: Any, names: dict[str, str]) -> None:
             del attributes[key]  # a server computes none, and they name functions
 
 
-def _renumber_unused(function: Any) -> None:
-    """Rename what the condition of a loop takes for nothing, named after the function's number."""
+def _rename_unused(function: Any) -> None:
+    """Take the function's number out of the names of what a loop's condition takes for nothing."""
     arguments = function.signature.input_arg
     taken = {argument.name for argument in arguments}
     taken.update(name.partition(":")[0] for node in function.node_def for name in (node.name, *node.input))
