@@ -10,11 +10,11 @@ import hashlib
 import resource
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from packager.companion import Companion, companion
 from packager.contract import Contract, Sample, example_calls, write_contract
 from packager.errors import ExportError, ParityError, SignatureError
 from packager.importing import ENVIRONMENT, import_tensorflow
@@ -39,6 +39,7 @@ from packager.values import (
 
 if TYPE_CHECKING:
     from packager.loading.model import LoadedModel
+    from packager.savedmodel.streaming import WritingAhead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,19 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
 
     Raises ModelLoadError, SignatureError, ExportError or ParityError.
     """
+    from packager.savedmodel.streaming import WritingAhead, write_as_told
+
     _check_golden(request)
-    hashing = ThreadPoolExecutor(1).submit(source_digest, request.inspection)
+    with (
+        companion(lambda _: source_digest(request.inspection), doing="hashing the source") as hashing,
+        companion(write_as_told, doing="writing the weights") as writer,
+    ):
+        return _converted(request, hashing, WritingAhead(writer), report)
+
+
+def _converted(
+    request: ConversionRequest, hashing: Companion, ahead: WritingAhead, report: Report
+) -> ConversionResult:
     say(report, "importing TensorFlow")
     gc.disable()  # an import makes objects, and leaves none behind that would be worth looking for
     tf = import_tensorflow()
@@ -122,6 +134,7 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     from packager.optimizing import Optimizing
     from packager.savedmodel.export import export, writing
     from packager.savedmodel.given import read_requests
+    from packager.savedmodel.variables import streams
     from packager.savedmodel.warmup import check_count, write_warmup
     from packager.signatures.endpoints import Endpoints, unscaled_images
 
@@ -132,6 +145,8 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     classes = [layer.class_name for layer in request.inspection.layers]
     say(report, "rebuilding the model")
     model = load_model(request.inspection, request.config, options.supplied)
+    if not options.optimize:  # which changes some
+        ahead.begin(request.work, streams(model.variables))
     inputs = tuple(given.spec for given in model.inputs)
     endpoints = Endpoints(
         model.call,
@@ -148,7 +163,14 @@ def convert_inspected(request: ConversionRequest, *, report: Report) -> Conversi
     source = _Source(model, endpoints, given, request.inspection.size, options.close, report)
     source.record()
     optimizing = Optimizing.of(model, endpoints, report) if options.optimize else None
-    exported = export(endpoints, request.work, resources=model.resources, report=report)
+    exported = export(
+        endpoints,
+        request.work,
+        resources=model.resources,
+        variables=model.variables,
+        ahead=ahead,
+        report=report,
+    )
     gc.collect()  # graphs are cycles
     give_back_pages()
     deviations = source.compare(request.work, optimized=optimizing is not None)

@@ -24,6 +24,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+from packager.companion import die_with_parent
 from packager.errors import ModelLoadError, PackagerError
 from packager.progress import Event, Report, silent
 
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 _GLANCE = 0.1
 """Seconds between two looks at the child's memory."""
+_PATIENCE = 5.0
+"""Seconds to wait for what the child forked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,14 @@ def started(
         finally:
             process.kill()
             process.wait()
+            _wait_for_end(ours)
+
+
+def _wait_for_end(channel: Any) -> None:
+    """Wait until nobody has the other end: what the child forked is killed with it, but a moment later."""
+    with contextlib.suppress(EOFError, OSError):
+        while channel.poll(_PATIENCE):
+            channel.recv_bytes()
 
 
 class Child:
@@ -200,14 +211,6 @@ def _death(status: int, log: IO[bytes], doing: str) -> ModelLoadError:
     )
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, however it dies (prctl(2), PR_SET_PDEATHSIG)."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
 def _serve(descriptor: int, preparation: Sequence[str]) -> None:
     """Prepare for, and then answer, the one request that comes over ``descriptor``."""
     channel: Any = Connection(descriptor)
@@ -231,7 +234,7 @@ def _serve(descriptor: int, preparation: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    _die_with_parent()
+    die_with_parent()
     _serve(int(sys.argv[1]), sys.argv[2:])
     sys.stdout.flush()
     os._exit(0)  # tearing TensorFlow down takes longer than there is anything left to do

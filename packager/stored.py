@@ -240,6 +240,11 @@ def array_of(dataset: h5py.Dataset) -> Array | StoredArray:
     return StoredArray.of(dataset) if dataset.nbytes >= LARGE else numbers(dataset)
 
 
+def stored_of(variable: Any) -> StoredArray | None:
+    """Return where the numbers of a variable of TensorFlow are in a file, ``None`` where they are in memory."""
+    return getattr(variable, "stored", None)
+
+
 def _require_numbers(dataset: Any) -> None:
     if not isinstance(dataset, h5py.Dataset):
         what = "a group"

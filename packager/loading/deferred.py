@@ -19,7 +19,7 @@ from tensorflow.python.ops.resource_variable_ops import UninitializedVariable
 
 from packager.pieces import as_tensor, gathered, is_large
 from packager.replaced import replaced
-from packager.stored import LARGE, StoredArray
+from packager.stored import LARGE, StoredArray, stored_of
 
 
 class DeferredVariable(UninitializedVariable):  # type: ignore[misc]
@@ -146,7 +146,7 @@ def unwrapped(variable: Any) -> Any:
 
 def stored_array(variable: Any) -> StoredArray | None:
     """Return what a variable is bound to, ``None`` where its numbers are in memory."""
-    return getattr(unwrapped(variable), "stored", None)
+    return stored_of(unwrapped(variable))
 
 
 def in_pieces(variable: Any) -> StoredArray | None:

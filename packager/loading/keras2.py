@@ -20,7 +20,7 @@ from packager.deferral import is_untouched
 from packager.loading import keras1_layers
 from packager.loading.bindings import Convert, layer_pairs, prove_bindings, set_layers
 from packager.loading.channels import compute_channels_last
-from packager.loading.deferred import DeferredVariable, deferred_variables, hold, in_pieces
+from packager.loading.deferred import DeferredVariable, deferred_variables, hold, in_pieces, unwrapped
 from packager.loading.failures import loader_failures
 from packager.loading.folding import folds
 from packager.loading.inputs import describe_inputs, describe_outputs
@@ -121,6 +121,7 @@ def loaded(
     compute_channels_last(model)
     return LoadedModel(
         call=_caller(model),
+        variables=tuple(map(unwrapped, model.variables)),
         hold=lambda: hold(model.variables),
         folds=lambda: tuple(folds(model, tf_keras.layers)),
         resources=resources_of(model),

@@ -15,7 +15,7 @@ from keras.src.saving import saving_lib, serialization_lib
 
 from packager.errors import ModelLoadError
 from packager.loading.bindings import layer_pairs, prove_bindings, set_layers
-from packager.loading.deferred import hold
+from packager.loading.deferred import hold, unwrapped
 from packager.loading.failures import loader_failures
 from packager.loading.folding import folds
 from packager.loading.frugal import frugal_answering, frugal_building
@@ -97,6 +97,7 @@ def loaded(
     """Describe a model whose weights are set; ``published`` are names given back to layers."""
     return LoadedModel(
         call=_caller(model),
+        variables=tuple(map(unwrapped, model.variables)),
         hold=lambda: hold(model.variables),
         folds=lambda: tuple(folds(model, keras.layers)),
         resources=resources_of(model),

@@ -24,6 +24,8 @@ class LoadedModel:
 
     call: Callable[[Sequence[Any]], Sequence[Any]]
     """Inputs in order → outputs in order, in inference mode; takes and returns TensorFlow tensors."""
+    variables: tuple[Any, ...] = ()
+    """TensorFlow's, in the order that the model has them in."""
     hold: Callable[[], bool]
     """Reads weights that are in the file only, and keeps them in memory; tells whether there were any."""
     folds: Callable[[], Sequence[Any]] = tuple

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import google_crc32c
 import numpy as np
@@ -41,7 +42,10 @@ def data_files(sizes: Iterable[int], *, shard: int = SHARD) -> Iterator[int]:
 
 
 class BundleWriter:
-    """Writes tensors in the order in which they come; use it as a context, which completes the files."""
+    """Writes tensors in the order in which they come; use it as a context, which completes the files.
+
+    Pickled, it goes on in another process where it was left in this one.
+    """
 
     def __init__(self, prefix: Path, *, shard: int = SHARD) -> None:
         """Begin ``<prefix>.index`` and ``<prefix>.data-00000-of-00001``, or more data files."""
@@ -65,6 +69,13 @@ class BundleWriter:
             path.rename(self._beside(f"data-{number:05}-of-{len(self._shards):05}"))
         header = {b"": _number(1, len(self._shards)) + _HEADER}
         self._beside("index").write_bytes(table_bytes(sorted((header | self._entries).items())))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_data": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._data = self._shards[-1].open("ab", buffering=0)
 
     def add(self, key: str, *, dtype: int, shape: Sequence[int], blocks: Iterable[Buffer]) -> None:
         """Write a tensor of numbers, whose bytes are ``blocks``; ``dtype`` is TensorFlow's number of it."""

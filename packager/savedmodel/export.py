@@ -24,8 +24,10 @@ from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish, traced_names
 from packager.savedmodel.restoring import add_restoring, drop_unused
 from packager.savedmodel.samples import BATCHES, random_requests
+from packager.savedmodel.streaming import Streamed, WritingAhead
 from packager.savedmodel.variables import Tensor, checkpoint_tensors, write_variables
 from packager.savedmodel.versions import output_error
+from packager.stored import stored_of
 from packager.values import Endpoint, Signature, TensorSpec
 
 
@@ -41,19 +43,25 @@ class Exported:
 
 
 def export(
-    endpoints: Sequence[Endpoint], folder: Path, *, resources: Sequence[Any] = (), report: Report = silent
+    endpoints: Sequence[Endpoint],
+    folder: Path,
+    *,
+    resources: Sequence[Any] = (),
+    variables: Sequence[Any] = (),
+    ahead: WritingAhead | None = None,
+    report: Report = silent,
 ) -> Exported:
     """Write the SavedModel of ``endpoints`` into the empty ``folder``; ``resources`` are the model's tables.
 
     Each graph is traced once, in inference mode. Only what they read is saved: no optimizer, no metrics.
+    They are in the order of ``variables``, but first come those that are in a file, with which ``ahead`` may
+    have begun.
     """
     say(report, "tracing the model")
     names = {end.key: traced_names([spec.name for spec in end.inputs]) for end in endpoints}
     functions = {end.key: _traced(end, names[end.key]) for end in endpoints}
     module = tf.Module()
-    module.weights = _captured_variables(
-        functions.values()
-    )  # what a function reads must hang on what is saved
+    module.weights = _captured_variables(functions.values(), variables)  # what they read must hang on it
     module.resources = [*endpoints[0].resources, *resources]
     say(report, "writing the SavedModel")
     try:
@@ -62,7 +70,7 @@ def export(
             fallbacks = _write_graph(module, functions, tensors, folder)
             for reason in fallbacks:
                 detail(report, reason)
-            warnings = write_variables(tensors, folder, report=report)
+            warnings = write_variables(tensors, folder, ahead=ahead, report=report)
     except (ValueError, AssertionError, tf.errors.OpError) as error:
         raise ExportError(
             f"tensorflow cannot save the model: {' '.join(str(error).split())[:300]}",
@@ -78,7 +86,7 @@ def export(
 
 
 def _write_graph(
-    module: tf.Module, functions: Mapping[str, Any], tensors: Sequence[Tensor], folder: Path
+    module: tf.Module, functions: Mapping[str, Any], tensors: Sequence[Tensor | Streamed], folder: Path
 ) -> tuple[str, ...]:
     """Write ``saved_model.pb``; tell why a server restores in TensorFlow's own, longer way, where it does."""
     keys = [tensor.key for tensor in tensors if not tensor.key.startswith("_")]
@@ -156,15 +164,22 @@ def _answered(endpoint: Endpoint, request: Sequence[Any]) -> Sample:
     )
 
 
-def _captured_variables(functions: Iterable[Any]) -> list[Any]:
-    """Return the variables in the order in which graphs capture them; a graph's own order is by address."""
+def _captured_variables(functions: Iterable[Any], known: Sequence[Any]) -> list[Any]:
+    """Return the variables that graphs capture: those in a file first, then as ``known``, then as captured.
+
+    A graph's own order is by address.
+    """
     found: dict[int, Any] = {}
     for function in functions:
         by_handle = {id(variable.handle): variable for variable in function.variables}
         for handle in function.captured_inputs:
             if id(handle) in by_handle:
                 found[id(handle)] = by_handle[id(handle)]
-    return list(found.values())
+    places = {id(variable): place for place, variable in enumerate(known)}
+    return sorted(
+        found.values(),
+        key=lambda variable: (stored_of(variable) is None, places.get(id(variable), len(places))),
+    )
 
 
 def _traced(endpoint: Endpoint, input_names: Sequence[str]) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,72 +13,75 @@ from tensorflow.python.checkpoint.checkpoint import TrackableSaver
 from tensorflow.python.checkpoint.graph_view import ObjectGraphView
 from tensorflow.python.training.saving.saveable_object import SaveSpec
 
-from packager.progress import Report, say
-from packager.savedmodel.bundle import Buffer, BundleWriter
-from packager.stored import BUFFER, StoredArray
-
-PREFIX = "variables/variables"
+from packager.progress import Report
+from packager.savedmodel.bundle import BundleWriter
+from packager.savedmodel.streaming import Progress, Streamed, WritingAhead, begin_checkpoint, stream
+from packager.stored import BUFFER, StoredArray, stored_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """What is to be written under a name: text or numbers in memory, or an array in its file."""
+    """Text or numbers in memory that are to be written under a name."""
 
     key: str
     value: Any
 
 
-def checkpoint_tensors(root: Any) -> list[Tensor]:
+def checkpoint_tensors(root: Any) -> list[Tensor | Streamed]:
     """Return all that hangs on ``root``, in the order of its graph of objects, which is among them."""
     gathered, *_ = TrackableSaver(ObjectGraphView(root))._gather_serialized_tensors()
     return [
-        Tensor(key=key, value=_source(trackable, value))
+        _tensor(key, trackable, value)
         for trackable, tensors in gathered.items()
         for key, value in tensors.items()
     ]
 
 
-def _source(trackable: Any, value: Any) -> Any:
-    """Return where the numbers of a variable are: in a dataset, or in itself; of what is none, ``value``."""
+def _tensor(key: str, trackable: Any, value: Any) -> Tensor | Streamed:
+    """Tell where the numbers of a variable are, in a dataset or in itself; of what is none, ``value``."""
     if not isinstance(trackable, tf.Variable):
-        return value
-    stored = getattr(trackable, "stored", None)
-    return trackable if stored is None else stored
+        return Tensor(key=key, value=value)
+    stored = stored_of(trackable)
+    return Tensor(key=key, value=trackable) if stored is None else _streamed(key, stored)
 
 
-def write_variables(tensors: Iterable[Tensor], folder: Path, *, report: Report) -> tuple[str, ...]:
-    """Write ``tensors`` as the variables of the SavedModel in ``folder``; warn of NaN and infinity."""
-    tensors = list(tensors)
-    streamed = [tensor.value for tensor in tensors if isinstance(tensor.value, StoredArray)]
-    progress = _Progress(report, total=sum(stored.nbytes for stored in streamed))
-    odd: list[str] = []
-    (folder / PREFIX).parent.mkdir(parents=True, exist_ok=True)
-    with BundleWriter(folder / PREFIX) as bundle:
-        for tensor in tensors:
-            if isinstance(tensor.value, StoredArray):
-                _add_stored(bundle, tensor.key, tensor.value, progress, odd)
+def streams(variables: Iterable[Any]) -> list[Streamed]:
+    """Return what those that are in a file are written as, as the first of the ``weights`` of a module."""
+    arrays = [array for variable in variables if (array := stored_of(variable)) is not None]
+    return [_streamed(f"weights/{i}/.ATTRIBUTES/VARIABLE_VALUE", array) for i, array in enumerate(arrays)]
+
+
+def _streamed(key: str, array: StoredArray) -> Streamed:
+    return Streamed(key=key, dtype=tf.as_dtype(array.dtype).as_datatype_enum, array=array)
+
+
+def write_variables(
+    tensors: Sequence[Tensor | Streamed],
+    folder: Path,
+    *,
+    ahead: WritingAhead | None = None,
+    report: Report,
+) -> tuple[str, ...]:
+    """Write ``tensors`` as the variables of the SavedModel in ``folder``; warn of NaN and infinity.
+
+    The first are not written again where they are what ``ahead`` was begun with.
+    """
+    first: list[Streamed] = []
+    for tensor in tensors:
+        if not isinstance(tensor, Streamed):
+            break
+        first.append(tensor)
+    written = ahead.finish(first, report) if ahead else None
+    bundle, odd = written or (begin_checkpoint(folder), [])
+    rest = tensors[len(first) :] if written else tensors
+    progress = Progress(report, total=sum(t.array.nbytes for t in rest if isinstance(t, Streamed)))
+    with bundle:
+        for tensor in rest:
+            if isinstance(tensor, Streamed):
+                odd += stream(bundle, [tensor], progress)
             else:
                 _add_tensor(bundle, tensor.key, tensor.value)
     return tuple(f"weights {path} hold NaN or infinity" for path in odd)
-
-
-def _add_stored(
-    bundle: BundleWriter, key: str, stored: StoredArray, progress: _Progress, odd: list[str]
-) -> None:
-    finite = [True]
-    blocks = progress.counted(_watched(stored, finite))
-    bundle.add(key, dtype=tf.as_dtype(stored.dtype).as_datatype_enum, shape=stored.shape, blocks=blocks)
-    if not all(finite):
-        odd.append(stored.dataset)
-
-
-def _watched(stored: StoredArray, finite: list[bool]) -> Iterator[Buffer]:
-    """Pass blocks on, and note where one holds what is no number."""
-    whole = stored.dtype.kind in "biu"
-    for block in stored.blocks():
-        if not whole and finite[-1]:
-            finite.append(bool(np.isfinite(np.frombuffer(block, stored.dtype)).all()))
-        yield block
 
 
 def _add_tensor(bundle: BundleWriter, key: str, value: Any) -> None:
@@ -93,18 +95,3 @@ def _add_tensor(bundle: BundleWriter, key: str, value: Any) -> None:
     data = np.ascontiguousarray(tensor.numpy()).reshape(-1).view(np.uint8)
     pieces = (data[begin : begin + BUFFER].data for begin in range(0, len(data), BUFFER))
     bundle.add(key, dtype=tensor.dtype.as_datatype_enum, shape=shape, blocks=pieces)
-
-
-class _Progress:
-    """Tells how far the stream is, a few times a second."""
-
-    def __init__(self, report: Report, *, total: int) -> None:
-        self._report, self._total, self._done, self._next = report, total, 0, 0.0
-
-    def counted(self, blocks: Iterable[Buffer]) -> Iterator[Buffer]:
-        for block in blocks:
-            yield block
-            self._done += len(block)
-            if (now := time.monotonic()) >= self._next:
-                say(self._report, "writing the weights", done=self._done, total=self._total)
-                self._next = now + 0.2
