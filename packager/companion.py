@@ -25,8 +25,9 @@ class Companion:
         self._process, self._channel, self._doing = process, channel, doing
 
     def tell(self, message: Any) -> None:
-        """Give its function, without waiting, what that receives from its channel; it must be picklable."""
-        self._channel.send(message)
+        """Give its function what that receives from its channel; it must be picklable."""
+        with contextlib.suppress(ConnectionError):  # what became of it, the result tells
+            self._channel.send(message)
 
     def done(self, seconds: float) -> bool:
         """Wait for its function to end, so long at most; tell whether it has."""

@@ -241,7 +241,7 @@ def array_of(dataset: h5py.Dataset) -> Array | StoredArray:
 
 
 def stored_of(variable: Any) -> StoredArray | None:
-    """Return where the numbers of a variable of TensorFlow are in a file, ``None`` where they are in memory."""
+    """Return where in a file the numbers of a variable of TensorFlow are, ``None`` of one in memory."""
     return getattr(variable, "stored", None)
 
 

@@ -152,10 +152,10 @@ def stored_array(variable: Any) -> StoredArray | None:
 def in_pieces(variable: Any) -> StoredArray | None:
     """Return what a variable is bound to, where that is large, and about to be read eagerly."""
     inner = unwrapped(variable)
-    stored = getattr(inner, "stored", None)
+    stored = stored_of(inner)
     if stored is None or inner.held or not tf.executing_eagerly() or not is_large(stored):
         return None
-    return stored  # type: ignore[no-any-return]
+    return stored
 
 
 def set_variable(variable: Any, array: Any) -> None:

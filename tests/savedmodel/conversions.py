@@ -12,7 +12,7 @@ import numpy as np
 
 from packager.conversion import ConversionRequest, ConversionResult, convert_inspected
 from packager.errors import PackagerError
-from packager.progress import Report
+from packager.progress import Event, Level, Report
 from packager.signatures import Declaration
 from packager.values import AS_THE_SOURCE
 
@@ -25,6 +25,8 @@ class Converted:
     result: ConversionResult | None = None
     equal: tuple[str, ...] = ()
     unequal: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
+    """What ``-v`` shows beside the stages."""
     error: PackagerError | None = None
 
 
@@ -50,6 +52,13 @@ def _converted(file: Path, work: Path, streamed: bool, piece: int | None, report
     from packager.h5 import admit
 
     work.mkdir(parents=True)
+    told: list[str] = []
+
+    def tell(event: Event) -> None:
+        report(event)
+        if event.level is Level.DETAIL:
+            told.append(event.text)
+
     try:
         inspection, config = admit(file, AS_THE_SOURCE.supplied)
         request = ConversionRequest(
@@ -61,11 +70,11 @@ def _converted(file: Path, work: Path, streamed: bool, piece: int | None, report
             work=work,
         )
         with _sizes(1 if streamed else 2**40, piece):
-            result = convert_inspected(request, report=report)
+            result = convert_inspected(request, report=tell)
     except PackagerError as error:
         return Converted(folder=work, error=error)
     equal, unequal = _compared(file, work, result)
-    return Converted(folder=work, result=result, equal=equal, unequal=unequal)
+    return Converted(folder=work, result=result, equal=equal, unequal=unequal, told=tuple(told))
 
 
 @contextmanager

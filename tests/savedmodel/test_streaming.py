@@ -87,6 +87,11 @@ def test_answers_are_equal_and_nothing_was_held(zoo: Mapping[tuple[str, bool], C
         assert not streamed or not made.result.fallbacks, f"{name}: {made.result.fallbacks}"
 
 
+def test_weights_are_written_once(zoo: Mapping[tuple[str, bool], Converted]) -> None:
+    anew = {name for (name, _), made in zoo.items() if any("written anew" in text for text in made.told)}
+    assert anew == set(CUT_OFF)
+
+
 def test_matrices_in_pieces_give_the_answers_of_whole_ones(
     files: Files, zoo: Mapping[tuple[str, bool], Converted], tmp_path: Path
 ) -> None:
