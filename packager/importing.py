@@ -20,7 +20,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "KERAS_BACKEND": "tensorflow",  # whatever ~/.keras/keras.json prefers
     "CUDA_VISIBLE_DEVICES": "",  # a graph traced beside a GPU may name kernels that only a GPU has
     "TF_CPP_MIN_LOG_LEVEL": "2",
-    "OPENBLAS_NUM_THREADS": "1",  # those of NumPy's, which multiplies nothing here, spin for a while at first
+    "TF_NUM_INTRAOP_THREADS": "1",  # how many share a sum shows in its last bits, and most of them only spin
+    "OPENBLAS_NUM_THREADS": "1",  # NumPy multiplies nothing here, and more would spin at first
 }
 """Variables that the process must start with."""
 

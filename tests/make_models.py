@@ -57,6 +57,14 @@ def keras2_digits() -> Any:
 
 
 @model
+def keras3_sums() -> Any:
+    """Sums of so many numbers that TensorFlow has several threads share each of them."""
+    import keras
+
+    return keras.Sequential([keras.layers.Input((4096,), name="numbers"), keras.layers.Dense(1000)])
+
+
+@model
 def keras3_many() -> Any:
     """Two inputs of one shape, two outputs, and names that TensorFlow takes for no scope."""
     import keras

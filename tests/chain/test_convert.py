@@ -87,16 +87,29 @@ def test_the_same_file_gives_the_same_bytes(
             *("convert", h5_models(name).path, "--name", "m", "--output", output), PYTHONHASHSEED=seed
         )
         assert done.code == 0, done.err
-    first, second = (
-        {
-            file.relative_to(tmp_path / output): file.read_bytes()
-            for file in (tmp_path / output).rglob("*")
-            if file.is_file()
-        }
-        for output in ("a", "b")
-    )
+    first, second = contents(tmp_path / "a"), contents(tmp_path / "b")
     assert first == second
     assert Path("m/1/fingerprint.pb") in first
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="no processors can be kept from a process here"
+)
+def test_how_many_processors_there_are_does_not_show(
+    packager: Run, h5_models: Callable[[str], SourceModel], tmp_path: Path
+) -> None:
+    source, processors = h5_models("keras3_sums").path, os.sched_getaffinity(0)
+    assert packager("convert", source, "--name", "m", "--output", "all").code == 0
+    try:
+        os.sched_setaffinity(0, {min(processors)})
+        assert packager("convert", source, "--name", "m", "--output", "one").code == 0
+    finally:
+        os.sched_setaffinity(0, processors)
+    assert contents(tmp_path / "all") == contents(tmp_path / "one")
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def test_names_are_published_as_asked(
