@@ -8,6 +8,8 @@ import signal
 import sys
 from typing import NoReturn
 
+from packager.serving.native.huge_pages import ask_for_huge_pages
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -16,6 +18,7 @@ def run() -> NoReturn:
     # In a container this process is number 1, which no signal ends unless it is handled; imports take a while
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
+    ask_for_huge_pages()
     if parent := os.environ.get("PACKAGER_PARENT"):
         _end_with(int(parent))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import platform
 import re
 import signal
 import socket
@@ -94,6 +96,53 @@ def test_the_start_is_quick_and_small(models: Path) -> None:
         for _ in range(200):
             server.predict("m", '{"instances": [1.0]}')
         assert resident_megabytes(server.process.pid) < 80
+
+
+def gives_huge_pages_to_who_asks() -> bool:
+    enabled, size = (Path("/sys/kernel/mm/transparent_hugepage", n) for n in ("enabled", "hpage_pmd_size"))
+    return enabled.exists() and "[madvise]" in enabled.read_text() and int(size.read_text()) <= 2**21
+
+
+@pytest.mark.parametrize("chosen", [None, "", "glibc.malloc.perturb=7"])
+def test_the_heap_is_in_huge_pages_where_the_kernel_gives_them_to_who_asks(
+    models: Path, monkeypatch: pytest.MonkeyPatch, chosen: str | None
+) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    tuned = chosen
+    if chosen is None and gives_huge_pages_to_who_asks():
+        tuned = "glibc.malloc.hugetlb=1"
+    environment = {} if chosen is None else {"GLIBC_TUNABLES": chosen}
+    with serving(environment, model_name="m", model_base_path=models / "affine") as server:
+        server.wait_until_ready()
+        process = Path(f"/proc/{server.process.pid}")
+        variables = dict(v.split("=", 1) for v in (process / "environ").read_text().split("\0") if v)
+        assert variables.get("GLIBC_TUNABLES") == tuned
+        assert (process / "cmdline").read_text().split("\0")[:-1] == server.process.args
+        heap = (process / "smaps").read_text().partition("[heap]")[2]
+        flags = re.search(r"^VmFlags: (.*)$", heap, re.MULTILINE)
+        assert flags
+        asks = tuned == "glibc.malloc.hugetlb=1" and float(platform.libc_ver()[1]) >= 2.35
+        assert ("hg" in flags[1].split()) == asks
+
+
+def test_a_signal_that_comes_while_python_starts_ends_the_server(models: Path) -> None:
+    """It waits, as it does from the moment on that the process starts anew."""
+
+    def receive() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    command = [sys.executable, "-m", "packager.serving", f"--model_base_path={models / 'affine'}", "--port=0"]
+    assert subprocess.run(command, preexec_fn=receive, cwd=REPOSITORY, timeout=PATIENCE).returncode == 0
+
+
+def test_a_signal_ends_the_server_at_any_moment_of_its_start(models: Path) -> None:
+    command = [sys.executable, "-m", "packager.serving", f"--model_base_path={models / 'affine'}", "--port=0"]
+    for moment in range(0, 100, 5):
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL)
+        time.sleep(moment / 1000)
+        process.terminate()
+        assert process.wait(PATIENCE) in (0, -signal.SIGTERM)  # which it is before Python has a handler
 
 
 def test_the_tensorflow_package_is_never_imported(models: Path, tmp_path: Path) -> None:
