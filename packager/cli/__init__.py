@@ -82,6 +82,9 @@ def describe(
 
 def main() -> None:
     """Run the command."""
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # the threads of NumPy's would spin for a while at first
     try:
         app(prog_name="packager")
     except SystemExit as leaving:
