@@ -82,9 +82,7 @@ def describe(
 
 def main() -> None:
     """Run the command."""
-    os.environ.setdefault(
-        "OPENBLAS_NUM_THREADS", "1"
-    )  # the threads of NumPy's would spin for a while at first
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads would spin for a while at first
     try:
         app(prog_name="packager")
     except SystemExit as leaving:
