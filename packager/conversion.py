@@ -127,7 +127,6 @@ def _converted(
     request: ConversionRequest, hashing: Companion, ahead: WritingAhead, report: Report
 ) -> ConversionResult:
     say(report, "importing TensorFlow")
-    gc.disable()  # an import makes objects, and leaves none behind that would be worth looking for
     tf = import_tensorflow()
 
     from packager.loading.loading import load_model
@@ -138,13 +137,12 @@ def _converted(
     from packager.savedmodel.warmup import check_count, write_warmup
     from packager.signatures.endpoints import Endpoints, unscaled_images
 
-    gc.freeze()
-    gc.enable()
     give_back_pages()
     options = request.options
     classes = [layer.class_name for layer in request.inspection.layers]
     say(report, "rebuilding the model")
     model = load_model(request.inspection, request.config, options.supplied)
+    gc.freeze()  # it stays until the end
     if not options.optimize:  # which changes some
         ahead.begin(request.work, streams(model.variables))
     inputs = tuple(given.spec for given in model.inputs)

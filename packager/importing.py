@@ -8,13 +8,17 @@ conversion uses half.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
+import inspect
+import sys
 import typing
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from packager.deferral import import_sparingly
+from packager.replaced import replaced
 
 ENVIRONMENT: Mapping[str, str] = {
     "KERAS_BACKEND": "tensorflow",  # whatever ~/.keras/keras.json prefers
@@ -54,19 +58,66 @@ AHEAD = (
 
 def import_tensorflow() -> Any:
     """Import TensorFlow, with what is ``DEFERRED`` left for when it is touched, and return it."""
-    with _compiled_once():
-        return import_sparingly("tensorflow", DEFERRED, lists=LISTS)
+    _look_into_protocols_once()
+    with _nothing_collected(), _compiled_once(), _inspected_once():
+        tensorflow = import_sparingly("tensorflow", DEFERRED, lists=LISTS)
+        _run_operations_as_they_are()
+    return tensorflow
+
+
+@contextlib.contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keep Python from looking for garbage: an import makes many objects, all of which stay."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.contextmanager
 def _compiled_once() -> Iterator[None]:
     """Let ``typing`` compile each name once: TensorFlow quotes the same few types 15,000 times."""
-    names = vars(typing)
-    names["compile"] = cache(compile)
-    try:
+    with replaced(typing, "compile", cache(compile)):
         yield
-    finally:
-        del names["compile"]
+
+
+@contextlib.contextmanager
+def _inspected_once() -> Iterator[None]:
+    """Let ``inspect`` remember the last signature: TensorFlow asks for each twice in a row."""
+    look = inspect.signature
+    function: Any = None
+    found: Any = None
+
+    def signature(obj: Any, **options: Any) -> Any:
+        nonlocal function, found
+        if options:
+            return look(obj, **options)
+        if function is not obj:
+            function, found = obj, look(obj)
+        return found
+
+    with replaced(inspect, "signature", signature):
+        yield
+
+
+def _look_into_protocols_once() -> None:
+    """Let ``typing`` remember what a protocol asks for, as it does itself as of Python 3.12."""
+    if sys.version_info < (3, 12):
+        names = vars(typing)
+        names["_get_protocol_attrs"] = cache(names["_get_protocol_attrs"])
+
+
+def _run_operations_as_they_are() -> None:
+    """Have an operation run by its kernel, not by a function around it that is optimised first.
+
+    That function is made anew for every kind and shape of operation, most of which a conversion runs twice.
+    """
+    from tensorflow.python import pywrap_tfe
+
+    tell = pywrap_tfe.TFE_ContextOptionsSetRunEagerOpAsFunction
+    pywrap_tfe.TFE_ContextOptionsSetRunEagerOpAsFunction = lambda options, _: tell(options, False)
 
 
 def prepare() -> None:
@@ -75,6 +126,7 @@ def prepare() -> None:
     Nothing of TensorFlow is loaded, whose library alone is a quarter of its import: a file that is refused is
     not to take 300 MB. What is not installed, the import of TensorFlow will tell.
     """
-    for name in AHEAD:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+    with _nothing_collected():
+        for name in AHEAD:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)

@@ -45,7 +45,7 @@ def multiplied(tensors: Sequence[Any], stored: StoredArray, *, transposed: bool 
             if transposed:
                 found.append(tf.matmul(x, part, transpose_b=True))
             else:
-                product = tf.matmul(x[:, begin : begin + len(piece)], part)
+                product = tf.matmul(tf.slice(x, [0, begin], [-1, len(piece)]), part)
                 found[:] = [found[0] + product if found else product]
     width = stored.shape[0 if transposed else 1]
     return [

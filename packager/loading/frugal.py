@@ -1,7 +1,8 @@
 """Keras 3 without waste: it builds a model once, makes no numbers to overwrite, and lets go of what it used.
 
 As it is, a Sequential is built anew for each layer that is added to it, a variable is initialised before it
-is loaded, and a functional model holds every layer's answer until the last one is there.
+is loaded, every number and name that a layer is given is searched for variables, and a functional model holds
+every layer's answer until the last one is there.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras.src.backend import Variable, numpy
+from keras.src.backend.tensorflow.trackable import KerasAutoTrackable
 from keras.src.ops.function import Function
 
 from packager.loading import timesteps
@@ -30,6 +33,7 @@ def frugal_building() -> Iterator[None]:
     with ExitStack() as patches:
         patches.enter_context(deferred_variables())
         patches.enter_context(replaced(Variable, "_initialize_with_initializer", _initialize))
+        patches.enter_context(replaced(keras.Layer, "__setattr__", _set_attribute))
         patches.enter_context(replaced(keras.Sequential, "from_config", classmethod(_from_config)))
         patches.enter_context(replaced(_Steps, "compute_output_shape", timesteps.output_shape))
         patches.enter_context(replaced(_Steps, "call", timesteps.call))
@@ -50,6 +54,25 @@ def frugal_answering() -> Iterator[None]:
 def _initialize(variable: Any, initializer: Any) -> None:
     """Ask TensorFlow for a variable, and tell it the shape, which Keras does not."""
     variable._initialize(Initial(initializer, variable._shape, variable._dtype))
+
+
+_original_set_attribute = keras.Layer.__setattr__
+_PLAIN = frozenset((bool, int, float, str, type(None)))
+
+
+def _set_attribute(layer: Any, name: str, value: Any) -> None:
+    """Do what Keras does, which keeps track of variables and layers, and so of nothing that is plain."""
+    if type(value) in _PLAIN and hasattr(layer, "_tracker") and _only_tracks(layer.__class__):
+        object.__setattr__(layer, name, value)
+    else:
+        _original_set_attribute(layer, name, value)
+
+
+@cache
+def _only_tracks(kind: type) -> bool:
+    """Tell whether nothing but Keras and TensorFlow takes part in setting an attribute of a layer."""
+    taking_part = {keras.Layer, *KerasAutoTrackable.__mro__}
+    return all(part in taking_part for part in kind.__mro__ if "__setattr__" in vars(part))
 
 
 _original_matmul, _original_take = numpy.matmul, numpy.take

@@ -13,18 +13,17 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model.save import save_and_return_nodes
-from tensorflow.python.util import tf_stack
 
 from packager.contract import Sample
 from packager.errors import ExportError, ModelFileError
 from packager.progress import Report, detail, say, silent
-from packager.replaced import replaced
 from packager.savedmodel.building import build, can_build
 from packager.savedmodel.canonical import make_canonical
 from packager.savedmodel.inputnames import publish, traced_names
 from packager.savedmodel.restoring import add_restoring, drop_unused
 from packager.savedmodel.samples import BATCHES, random_requests
 from packager.savedmodel.streaming import Streamed, WritingAhead
+from packager.savedmodel.tracing import traced
 from packager.savedmodel.variables import Tensor, checkpoint_tensors, write_variables
 from packager.savedmodel.versions import output_error
 from packager.stored import stored_of
@@ -59,7 +58,7 @@ def export(
     """
     say(report, "tracing the model")
     names = {end.key: traced_names([spec.name for spec in end.inputs]) for end in endpoints}
-    functions = {end.key: _traced(end, names[end.key]) for end in endpoints}
+    functions = {end.key: traced(end, names[end.key]) for end in endpoints}
     module = tf.Module()
     module.weights = _captured_variables(functions.values(), variables)  # what they read must hang on it
     module.resources = [*endpoints[0].resources, *resources]
@@ -180,19 +179,6 @@ def _captured_variables(functions: Iterable[Any], known: Sequence[Any]) -> list[
         found.values(),
         key=lambda variable: (stored_of(variable) is None, places.get(id(variable), len(places))),
     )
-
-
-def _traced(endpoint: Endpoint, input_names: Sequence[str]) -> Any:
-    def serve(*tensors: Any) -> dict[str, Any]:
-        return dict(zip(endpoint.outputs, endpoint.call(tensors), strict=True))
-
-    specs = [
-        tf.TensorSpec(spec.shape, spec.dtype, name=name)
-        for spec, name in zip(endpoint.inputs, input_names, strict=True)
-    ]
-    here = tf_stack.extract_stack()
-    with replaced(tf_stack, "extract_stack", lambda *_, **__: here):  # no need to know whence each node is
-        return tf.function(serve, input_signature=specs, autograph=False).get_concrete_function()
 
 
 def _signature(endpoint: Endpoint, function: Any) -> Signature:

@@ -20,9 +20,11 @@ from typing import Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.eager import context, execute
+from tensorflow.python.framework import importer
 from tensorflow.python.framework.function_def_to_graph import function_def_to_graph_def
 
 from packager.pieces import as_tensor, gathered, is_large, multiplied
+from packager.replaced import replaced
 from packager.savedmodel.checkpoint import stored_tensors
 from packager.savedmodel.steps import Step, UnsupportedGraphError, steps
 from packager.stored import StoredArray
@@ -93,7 +95,7 @@ class StepwiseModel:
         if self._meta.asset_file_def:
             raise UnsupportedGraphError("it has assets")
         self._graph = tf.Graph()
-        with self._graph.as_default():
+        with self._graph.as_default(), replaced(importer, "_ProcessNewOps", lambda _: None):
             tf.graph_util.import_graph_def(self._meta.graph_def, name="")
         self._functions: dict[str, _Function] = {}
         self._kept: dict[str, Any] = {}  # handles, of variables and of tables
