@@ -2,8 +2,8 @@
 
 The floor is a process that imports TensorFlow and copies the file: less cannot be done. The ways take turns,
 so that whatever else the machine does meets them all. ``packager convert`` does more than the others: it
-hashes the file, asks the source model and the SavedModel the same, and records the answers. What each way
-wrote is loaded once through TensorFlow's C API, as a server does it. Printed is the table of README.
+hashes the file (which is measured alone, too), asks the source model and the SavedModel the same, and records
+the answers. What each way wrote is loaded once through TensorFlow's C API, as a server does it. Printed is the table of README.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ MODELS = {
 }
 
 FLOOR = "import sys, shutil, tensorflow; shutil.copyfile(sys.argv[1], sys.argv[2])"
+DIGEST = """
+import hashlib, sys
+digest = hashlib.sha256()
+with open(sys.argv[1], "rb") as file:
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+"""
 LOAD_AND_EXPORT = """
 import importlib, sys
 library, source, target = sys.argv[1:]
@@ -82,6 +89,7 @@ def ways(library: str, source: Path, target: Path) -> dict[str, list[str]]:
     }
     if library == "tf_keras":
         commands["tf_keras: load_model + saved_model.save"] = [*python, LOAD_AND_SAVE, *arguments]
+    commands["the digest of the file alone"] = [*python, DIGEST, str(source)]
     return {**commands, f"**packager convert** ({library})": [*packager, "--output", str(target)]}
 
 

@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 from keras.src.backend import Variable, numpy
 from keras.src.backend.tensorflow.trackable import KerasAutoTrackable
+from keras.src.layers.layer import Layer
 from keras.src.ops.function import Function
 
 from packager.loading import timesteps
@@ -33,7 +34,7 @@ def frugal_building() -> Iterator[None]:
     with ExitStack() as patches:
         patches.enter_context(deferred_variables())
         patches.enter_context(replaced(Variable, "_initialize_with_initializer", _initialize))
-        patches.enter_context(replaced(keras.Layer, "__setattr__", _set_attribute))
+        patches.enter_context(replaced(Layer, "__setattr__", _set_attribute))
         patches.enter_context(replaced(keras.Sequential, "from_config", classmethod(_from_config)))
         patches.enter_context(replaced(_Steps, "compute_output_shape", timesteps.output_shape))
         patches.enter_context(replaced(_Steps, "call", timesteps.call))
@@ -56,7 +57,7 @@ def _initialize(variable: Any, initializer: Any) -> None:
     variable._initialize(Initial(initializer, variable._shape, variable._dtype))
 
 
-_original_set_attribute = keras.Layer.__setattr__
+_original_set_attribute = Layer.__setattr__
 _PLAIN = frozenset((bool, int, float, str, type(None)))
 
 
@@ -71,7 +72,7 @@ def _set_attribute(layer: Any, name: str, value: Any) -> None:
 @cache
 def _only_tracks(kind: type) -> bool:
     """Tell whether nothing but Keras and TensorFlow takes part in setting an attribute of a layer."""
-    taking_part = {keras.Layer, *KerasAutoTrackable.__mro__}
+    taking_part = {Layer, *KerasAutoTrackable.__mro__}
     return all(part in taking_part for part in kind.__mro__ if "__setattr__" in vars(part))
 
 
