@@ -26,7 +26,8 @@ _under_way: set[str] = set()
 def import_sparingly(package: str, deferred: Sequence[str], *, lists: str = "$^") -> Any:
     """Import a package, with ``deferred`` modules left for when they are touched, and return it.
 
-    They are left from now on, whoever imports them: ``a.b`` is one module, ``a.b.*`` one with all inside it.
+    They are left from now on, whoever imports them: ``a.b`` is one module, ``a.b.*`` one with all inside it,
+    ``a.b_*`` all whose names begin so.
     Those whose whole name the pattern ``lists`` matches do nothing but ``from … import … as …``, a line for
     each name: a look at one name imports what that line says, and executes nothing else. Where the package
     does not stand that, it is imported whole.
@@ -52,14 +53,14 @@ class _Deferrer(MetaPathFinder):
 
     def __init__(self, names: Sequence[str], lists: str) -> None:
         self._exact = frozenset(name.removesuffix(".*") for name in names)
-        self._below = tuple(name.removesuffix("*") for name in names if name.endswith(".*"))
+        self._beginnings = tuple(name.removesuffix("*") for name in names if name.endswith("*"))
         self._lists = re.compile(lists)
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return where a module is, with a loader that does not execute it; ``None`` for all others."""
-        if fullname not in self._exact and not fullname.startswith(self._below):
+        if fullname not in self._exact and not fullname.startswith(self._beginnings):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         package = sys.modules.get(fullname.rpartition(".")[0])

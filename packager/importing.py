@@ -32,6 +32,7 @@ ENVIRONMENT: Mapping[str, str] = {
 DEFERRED = (
     "tensorflow._api.v2.*",  # lists of public names, behind which are TPU, Lite, the debugger and others
     "keras._tf_keras.*",  # the same of Keras, once more, for `tf.keras`
+    "tensorflow.python.ops.gen_*",  # a function for each kernel, many for data sets, TPU and other corners
     "tensorflow.python.keras.engine.training_v1",  # behind `tf.nn`: SciPy
     "keras.wrappers",  # scikit-learn, and through it SciPy
     "tf_keras.preprocessing.*",  # SciPy

@@ -3,7 +3,8 @@
 The floor is a process that imports TensorFlow and copies the file: less cannot be done. The ways take turns,
 so that whatever else the machine does meets them all. ``packager convert`` does more than the others: it
 hashes the file (which is measured alone, too), asks the source model and the SavedModel the same, and records
-the answers. What each way wrote is loaded once through TensorFlow's C API, as a server does it. Printed is the table of README.
+the answers. What each way wrote is loaded once through TensorFlow's C API, as a server does it. Printed is
+the table of README.
 """
 
 from __future__ import annotations
