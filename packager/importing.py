@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import inspect
 import sys
 import typing
 from collections.abc import Iterator, Mapping
@@ -60,7 +59,7 @@ AHEAD = (
 def import_tensorflow() -> Any:
     """Import TensorFlow, with what is ``DEFERRED`` left for when it is touched, and return it."""
     _look_into_protocols_once()
-    with _nothing_collected(), _compiled_once(), _inspected_once():
+    with _nothing_collected(), _compiled_once():
         tensorflow = import_sparingly("tensorflow", DEFERRED, lists=LISTS)
         _run_operations_as_they_are()
     return tensorflow
@@ -81,25 +80,6 @@ def _nothing_collected() -> Iterator[None]:
 def _compiled_once() -> Iterator[None]:
     """Let ``typing`` compile each name once: TensorFlow quotes the same few types 15,000 times."""
     with replaced(typing, "compile", cache(compile)):
-        yield
-
-
-@contextlib.contextmanager
-def _inspected_once() -> Iterator[None]:
-    """Let ``inspect`` remember the last signature: TensorFlow asks for each twice in a row."""
-    look = inspect.signature
-    function: Any = None
-    found: Any = None
-
-    def signature(obj: Any, **options: Any) -> Any:
-        nonlocal function, found
-        if options:
-            return look(obj, **options)
-        if function is not obj:
-            function, found = obj, look(obj)
-        return found
-
-    with replaced(inspect, "signature", signature):
         yield
 
 

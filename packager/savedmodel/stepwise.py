@@ -95,7 +95,8 @@ class StepwiseModel:
         if self._meta.asset_file_def:
             raise UnsupportedGraphError("it has assets")
         self._graph = tf.Graph()
-        with self._graph.as_default(), replaced(importer, "_ProcessNewOps", lambda _: None):
+        no_objects = replaced(importer, "_ProcessNewOps", lambda _: None)
+        with self._graph.as_default(), no_objects:
             tf.graph_util.import_graph_def(self._meta.graph_def, name="")
         self._functions: dict[str, _Function] = {}
         self._kept: dict[str, Any] = {}  # handles, of variables and of tables

@@ -200,3 +200,12 @@ def test_a_package_that_fails_by_itself_fails_as_ever(executed: list[str], tmp_p
     (tmp_path / "shop" / "__init__.py").write_text("raise OSError('no libshop')")
     with pytest.raises(OSError, match="no libshop"):
         import_sparingly("shop", DEFERRED)
+
+
+def test_all_whose_names_begin_alike_are_deferred(executed: list[str]) -> None:
+    shop = import_sparingly("shop", ("shop.sl*", "shop.names.in*"))
+    assert executed == ["shop", "shop.names", "shop.real"]
+    assert (is_untouched("shop.slow"), is_untouched("shop.names")) == (True, False)
+    assert shop.slow.after == 2
+    assert shop.names.inner.cost() == 42
+    assert executed[3:] == ["shop.slow", "shop.names.inner"]
