@@ -10,14 +10,18 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import inspect
 import sys
+import traceback
 import typing
-from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, wraps
+from typing import Any, TypeVar
 
 from packager.deferral import import_sparingly
-from packager.replaced import replaced
+from packager.replaced import replaced, replaced_from_the_start
+
+T = TypeVar("T")
 
 ENVIRONMENT: Mapping[str, str] = {
     "KERAS_BACKEND": "tensorflow",  # whatever ~/.keras/keras.json prefers
@@ -59,7 +63,8 @@ AHEAD = (
 def import_tensorflow() -> Any:
     """Import TensorFlow, with what is ``DEFERRED`` left for when it is touched, and return it."""
     _look_into_protocols_once()
-    with _nothing_collected(), _compiled_once():
+    _quote_once()
+    with _nothing_collected(), _nothing_for_onlookers():
         tensorflow = import_sparingly("tensorflow", DEFERRED, lists=LISTS)
         _run_operations_as_they_are()
     return tensorflow
@@ -77,10 +82,68 @@ def _nothing_collected() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _compiled_once() -> Iterator[None]:
-    """Let ``typing`` compile each name once: TensorFlow quotes the same few types 15,000 times."""
-    with replaced(typing, "compile", cache(compile)):
+def _nothing_for_onlookers() -> Iterator[None]:
+    """Keep TensorFlow from what serves those who read its errors and its documentation.
+
+    For each of its 2,000 functions it makes out the signature, up to six times, and wraps it to shorten what
+    an exception tells of its way; of each gradient it reads the line of source that registers it.
+    """
+    with contextlib.ExitStack() as patches:
+        for owner, name, value in (
+            (inspect, "_signature_from_function", _remembering(vars(inspect)["_signature_from_function"])),
+            (traceback, "extract_stack", _unread_stack),
+        ):
+            patches.enter_context(replaced(owner, name, value))
+        for module, name, value in (
+            ("tensorflow.python.util.traceback_utils", "filter_traceback", lambda function: function),
+            ("tensorflow.python.framework.ops", "to_raw_op", _by_keywords_only),
+        ):
+            patches.enter_context(replaced_from_the_start(module, name, value))
         yield
+
+
+def _remembering(function: Callable[..., T]) -> Callable[..., T]:
+    remembered = cache(function)
+
+    def answer(*args: Any, **options: Any) -> T:
+        try:
+            return remembered(*args, **options)
+        except TypeError:  # of an argument that cannot be remembered, or its own
+            return function(*args, **options)
+
+    return answer
+
+
+def _unread_stack(frame: Any = None, limit: int | None = None) -> traceback.StackSummary:
+    """Do what ``traceback.extract_stack`` does, but read a line of source when it is asked for."""
+    begin = sys._getframe(1) if frame is None else frame
+    stack = traceback.StackSummary.extract(traceback.walk_stack(begin), limit=limit, lookup_lines=False)
+    stack.reverse()
+    return stack
+
+
+def _by_keywords_only(function: Callable[..., T]) -> Callable[..., T]:
+    """Return what stands for an operation in ``tf.raw_ops``."""
+
+    @wraps(function, updated=())  # among what it has is under which names it is exported
+    def raw(*args: Any, **inputs: Any) -> T:
+        if args:
+            raise TypeError(
+                f"{function.__name__} takes keyword arguments only: {inspect.signature(function)}"
+            )
+        return function(**inputs)
+
+    return raw
+
+
+def _quote_once() -> None:
+    """Let ``typing`` look once at each type that TensorFlow quotes: it quotes the same few 15,000 times."""
+    names = vars(typing)
+    check = names["_type_check"]
+    quoted = cache(lambda name: check(name, "a type"))
+    names["_type_check"] = lambda arg, *args, **options: (
+        quoted(arg) if type(arg) is str and arg.startswith("_atypes.") else check(arg, *args, **options)
+    )
 
 
 def _look_into_protocols_once() -> None:

@@ -37,16 +37,16 @@ def multiplied(tensors: Sequence[Any], stored: StoredArray, *, transposed: bool 
 
     The matrix is read once.
     """
-    rows = [tf.reshape(x, [-1, x.shape[-1]]) for x in tensors]
+    rows = [tf.reshape(x, [-1, x.shape[-1]]).numpy() for x in tensors]  # of an array, a slice costs nothing
     answers: list[list[Any]] = [[] for _ in rows]
     for begin, piece in stored.pieces(PIECE):
         part = as_tensor(piece)
         for x, found in zip(rows, answers, strict=True):
             if transposed:
-                found.append(tf.matmul(x, part, transpose_b=True))
+                found.append(tf.raw_ops.MatMul(a=x, b=part, transpose_b=True))
             else:
-                product = tf.matmul(tf.slice(x, [0, begin], [-1, len(piece)]), part)
-                found[:] = [found[0] + product if found else product]
+                product = tf.raw_ops.MatMul(a=x[:, begin : begin + len(piece)], b=part)
+                found[:] = [tf.raw_ops.AddV2(x=found[0], y=product) if found else product]
     width = stored.shape[0 if transposed else 1]
     return [
         tf.reshape(tf.concat(found, axis=-1) if transposed else found[0], [*x.shape[:-1], width])

@@ -71,3 +71,7 @@ def test_code_that_looks_into_corners_is_converted(packager: Run, tmp_path: Path
         "golden.npz",
     )
     assert done.code == 0, done.err
+
+
+def test_what_an_import_leaves_out_shows_nowhere() -> None:
+    python(HERE / "left_out.py", legacy=False)
