@@ -19,7 +19,7 @@ from functools import cache, wraps
 from typing import Any, TypeVar
 
 from packager.deferral import import_sparingly
-from packager.replaced import replaced, replaced_from_the_start
+from packager.replaced import remembered, replaced, replaced_from_the_start
 
 T = TypeVar("T")
 
@@ -89,29 +89,14 @@ def _nothing_for_onlookers() -> Iterator[None]:
     an exception tells of its way; of each gradient it reads the line of source that registers it.
     """
     with contextlib.ExitStack() as patches:
-        for owner, name, value in (
-            (inspect, "_signature_from_function", _remembering(vars(inspect)["_signature_from_function"])),
-            (traceback, "extract_stack", _unread_stack),
-        ):
-            patches.enter_context(replaced(owner, name, value))
+        patches.enter_context(remembered(inspect, "_signature_from_function"))
+        patches.enter_context(replaced(traceback, "extract_stack", _unread_stack))
         for module, name, value in (
             ("tensorflow.python.util.traceback_utils", "filter_traceback", lambda function: function),
             ("tensorflow.python.framework.ops", "to_raw_op", _by_keywords_only),
         ):
             patches.enter_context(replaced_from_the_start(module, name, value))
         yield
-
-
-def _remembering(function: Callable[..., T]) -> Callable[..., T]:
-    remembered = cache(function)
-
-    def answer(*args: Any, **options: Any) -> T:
-        try:
-            return remembered(*args, **options)
-        except TypeError:  # of an argument that cannot be remembered, or its own
-            return function(*args, **options)
-
-    return answer
 
 
 def _unread_stack(frame: Any = None, limit: int | None = None) -> traceback.StackSummary:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -23,6 +24,22 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
             delattr(owner, name)  # its parent's shows again
         else:
             setattr(owner, name, own)
+
+
+@contextmanager
+def remembered(owner: Any, name: str) -> Iterator[None]:
+    """Have a function of a module asked once for each answer, for a while."""
+    function = vars(owner)[name]
+    known = cache(function)
+
+    def answer(*args: Any, **options: Any) -> Any:
+        try:
+            return known(*args, **options)
+        except TypeError:  # of an argument that cannot be remembered, or the function's own
+            return function(*args, **options)
+
+    with replaced(owner, name, answer):
+        yield
 
 
 @contextmanager

@@ -7,6 +7,7 @@ every layer's answer until the last one is there.
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,7 +24,7 @@ from keras.src.ops.function import Function
 from packager.loading import timesteps
 from packager.loading.deferred import Initial, deferred_variables, in_pieces
 from packager.pieces import gathered, multiplied
-from packager.replaced import replaced
+from packager.replaced import remembered, replaced
 
 _Steps = keras.layers.TimeDistributed
 
@@ -36,6 +37,7 @@ def frugal_building() -> Iterator[None]:
         patches.enter_context(replaced(Variable, "_initialize_with_initializer", _initialize))
         patches.enter_context(replaced(Layer, "__setattr__", _set_attribute))
         patches.enter_context(replaced(keras.Sequential, "from_config", classmethod(_from_config)))
+        patches.enter_context(remembered(inspect, "_signature_from_function"))  # each layer's is asked for
         patches.enter_context(replaced(_Steps, "compute_output_shape", timesteps.output_shape))
         patches.enter_context(replaced(_Steps, "call", timesteps.call))
         yield
@@ -80,11 +82,27 @@ _original_matmul, _original_take = numpy.matmul, numpy.take
 
 
 def _matmul(x1: Any, x2: Any) -> Any:
-    """Do what Keras does, but with a large matrix piece by piece."""
+    """Do what Keras does, but with a large matrix piece by piece, and rows of rows as so many rows.
+
+    Keras computes for each request how many there are, and for each answer its shape, though of that only the
+    number of examples is new.
+    """
     stored = in_pieces(x2)
-    if stored is None or not x2.dtype == stored.dtype.name == getattr(x1, "dtype", None):
+    if stored is not None and x2.dtype == stored.dtype.name == getattr(x1, "dtype", None):
+        return multiplied([x1], stored)[0]
+    if not _are_rows_of_rows(x1) or len(getattr(x2, "shape", ())) != 2 or x2.dtype != x1.dtype:
         return _original_matmul(x1, x2)
-    return multiplied([x1], stored)[0]
+    *leading, depth = x1.shape
+    product = tf.matmul(tf.reshape(x1, [-1, depth]), tf.convert_to_tensor(x2))
+    return tf.reshape(product, [*(-1 if size is None else size for size in leading), product.shape[1]])
+
+
+def _are_rows_of_rows(x: Any) -> bool:
+    """Tell whether a tensor has so many dimensions, of which only one at most is not known."""
+    if not isinstance(x, tf.Tensor) or not x.dtype.is_floating or x.shape.rank is None or x.shape.rank < 3:
+        return False
+    known = [size for size in x.shape if size is not None]
+    return x.shape[-1] is not None and len(known) >= x.shape.rank - 1 and all(known)
 
 
 def _take(x: Any, indices: Any, axis: int | None = None) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework import auto_control_deps_utils, op_def_library
+from tensorflow.python.framework import auto_control_deps_utils, op_def_library, ops
+from tensorflow.python.framework.func_graph import FuncGraph
 from tensorflow.python.util import tf_stack
 from tensorflow.python.util.object_identity import ObjectIdentitySet
 
@@ -16,6 +17,7 @@ from packager.values import Endpoint
 
 _original_constraint = op_def_library._SatisfiesTypeConstraint
 _original_resources = auto_control_deps_utils.get_read_write_resource_inputs
+_original_default = FuncGraph.as_default
 
 
 def traced(endpoint: Endpoint, input_names: Sequence[str]) -> Any:
@@ -37,6 +39,7 @@ def _frugal_tracing() -> Iterator[None]:
     here = tf_stack.extract_stack()  # no need to know whence each node is
     with ExitStack() as patches:
         patches.enter_context(replaced(tf_stack, "extract_stack", lambda *_, **__: here))
+        patches.enter_context(replaced(FuncGraph, "as_default", _as_default))
         patches.enter_context(replaced(op_def_library, "_SatisfiesTypeConstraint", _check_type))
         patches.enter_context(
             replaced(auto_control_deps_utils, "get_read_write_resource_inputs", _resource_inputs)
@@ -55,3 +58,11 @@ def _resource_inputs(operation: Any) -> Any:
     if any(tensor.dtype == tf.resource for tensor in operation.inputs):
         return _original_resources(operation)
     return ObjectIdentitySet(), ObjectIdentitySet()
+
+
+def _as_default(graph: Any) -> AbstractContextManager[Any]:
+    """Do what TensorFlow does for each operation, but leave it where the graph is the default one already."""
+    if tf.executing_eagerly() or ops.get_default_graph() is not graph:
+        within: AbstractContextManager[Any] = _original_default(graph)
+        return within
+    return nullcontext(graph)
