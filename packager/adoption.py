@@ -12,10 +12,11 @@ from typing import Any
 
 from packager.contract import Contract, Sample, example_calls, write_contract
 from packager.contract.calls import interface_of
-from packager.conversion import ConversionRequest, ConversionResult, peak_memory, shipped, source_digest
+from packager.conversion import peak_memory, shipped, source_digest
 from packager.errors import ExportError
 from packager.importing import import_tensorflow
 from packager.progress import Report, say
+from packager.request import ConversionRequest, ConversionResult
 from packager.savedmodel.graph import signatures_of
 from packager.savedmodel.source import default_signature, read_source_graph
 from packager.values import ConversionOptions, Endpoint, Signature

@@ -10,90 +10,30 @@ import hashlib
 import resource
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packager.companion import Companion, companion
 from packager.contract import Contract, Sample, example_calls, write_contract
 from packager.errors import ExportError, ParityError, SignatureError
-from packager.importing import ENVIRONMENT, import_tensorflow
-from packager.isolation import Limits
+from packager.importing import import_tensorflow
 from packager.progress import Report, detail, say, warn
+from packager.request import ConversionRequest, ConversionResult
 from packager.serving.native.residency import give_back_pages
-from packager.signatures import Declaration
 from packager.signatures.serving import DEFAULT_KEY
 from packager.values import (
-    AS_THE_SOURCE,
-    Binding,
     Closeness,
     ConversionOptions,
     Deviation,
     Endpoint,
     FileKind,
     Inspection,
-    Optimization,
-    Signature,
     Supplied,
 )
 
 if TYPE_CHECKING:
     from packager.loading.model import LoadedModel
     from packager.savedmodel.streaming import WritingAhead
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversionRequest:
-    """An inspected file, and what its SavedModel is to look like."""
-
-    inspection: Inspection
-    config: Mapping[str, Any] | None
-    """The architecture, as the file or one beside it holds it; ``None`` where the user's code makes it."""
-    options: ConversionOptions
-    name: str
-    """The model's."""
-    declaration: Declaration
-    """What the signature file of the options declares."""
-    work: Path
-    """An empty folder to write the SavedModel into."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConversionResult:
-    """What was found out while converting."""
-
-    loader: str
-    tensorflow: str
-    source_sha256: str
-    signatures: tuple[Signature, ...]
-    bindings: tuple[Binding, ...]
-    parameters: int
-    deviations: tuple[Deviation, ...]
-    golden: float | None
-    warnings: tuple[str, ...]
-    fallbacks: tuple[str, ...]
-    peak_memory: int
-    optimization: Optimization | None = None
-
-    @property
-    def parity(self) -> float:
-        """Largest difference of any output."""
-        return max((found.largest for found in self.deviations), default=0.0)
-
-
-def environment(inspection: Inspection) -> Mapping[str, str]:
-    """Return the variables for rebuilding a file: the Keras of TensorFlow is the one that wrote it."""
-    keras2 = inspection.keras_generation in (1, 2) or inspection.kind is FileKind.WEIGHTS
-    return {**ENVIRONMENT, "TF_USE_LEGACY_KERAS": "1" if keras2 else "0"}
-
-
-def limits(inspection: Inspection, options: ConversionOptions = AS_THE_SOURCE) -> Limits:
-    """Return what rebuilding a file may take: as was asked, else by the bytes of its weights."""
-    weights = max(inspection.size, 4 * inspection.parameters)
-    return Limits(
-        seconds=options.load_timeout or 300 + weights / (4 << 20),
-        memory=options.load_memory or (4 << 30) + 6 * weights,
-    )
 
 
 def propose_mapping(

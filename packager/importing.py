@@ -52,7 +52,7 @@ LISTS = r"(tensorflow\._api\.v2|keras\._tf_keras)\..*(?<!\.v[12])"
 """Those of them that only list names; what ends in ``.v1`` or ``.v2`` changes others as well."""
 
 AHEAD = (
-    "packager.conversion",
+    *("packager.conversion", "packager.sources"),
     *("numpy", "h5py", "ml_dtypes", "google.protobuf.text_format", "google.protobuf.json_format"),
     *("absl.logging", "wrapt", "gast", "astunparse", "opt_einsum", "optree", "PIL.Image"),
     *("asyncio", "unittest.mock", "xml.dom.minidom"),

@@ -77,7 +77,7 @@ def run_isolated(
 def started(
     prepare: Callable[[], None] | None = None, *, environment: Mapping[str, str] | None = None
 ) -> Iterator[Child]:
-    """Start a child process ahead of what it is to run; until that is told, it calls ``prepare``.
+    """Start a child process ahead of what it is to run; until that is told first, it calls ``prepare``.
 
     ``prepare`` must be importable by module and name. The child ends with the ``with`` block, whatever it is
     at, and is otherwise as that of ``run_isolated``.
@@ -114,7 +114,7 @@ def _wait_for_end(channel: Any) -> None:
 
 
 class Child:
-    """A process that was started to run one function."""
+    """A process that was started to run functions, one after the other."""
 
     def __init__(self, process: subprocess.Popen[bytes], channel: Any, log: IO[bytes]) -> None:
         self._process, self._channel, self._log = process, channel, log
@@ -129,7 +129,7 @@ class Child:
         limits: Limits | None = None,
         doing: str = "loading the model",
     ) -> T:
-        """Call ``function(*args, report=…)`` there, as ``run_isolated`` does; once.
+        """Call ``function(*args, report=…)`` there, as ``run_isolated`` does.
 
         ``environment`` has variables that were not known yet when the process was started.
         """
@@ -212,7 +212,7 @@ def _death(status: int, log: IO[bytes], doing: str) -> ModelLoadError:
 
 
 def _serve(descriptor: int, preparation: Sequence[str]) -> None:
-    """Prepare for, and then answer, the one request that comes over ``descriptor``."""
+    """Prepare for, and then answer, the requests that come over ``descriptor``, until no more can."""
     channel: Any = Connection(descriptor)
 
     def tell(event: Event) -> None:
@@ -221,16 +221,20 @@ def _serve(descriptor: int, preparation: Sequence[str]) -> None:
     if preparation:
         module, name = preparation
         getattr(importlib.import_module(module), name)()
-    module, name, args, environment = channel.recv()
+    with contextlib.suppress(EOFError):
+        while True:
+            channel.send(_answer(channel.recv(), tell))
+
+
+def _answer(request: Any, tell: Report) -> tuple[str, Any]:
+    module, name, args, environment = request
     os.environ.update(environment)
     try:
-        result = getattr(importlib.import_module(module), name)(*args, report=tell)
+        return "result", getattr(importlib.import_module(module), name)(*args, report=tell)
     except PackagerError as error:
-        channel.send(("error", error))
+        return "error", error
     except Exception:  # noqa: BLE001 - it is raised again in the parent, as the bug that it is
-        channel.send(("bug", traceback.format_exc()))
-    else:
-        channel.send(("result", result))
+        return "bug", traceback.format_exc()
 
 
 if __name__ == "__main__":

@@ -35,7 +35,6 @@ from packager.values import (
     Check,
     Conversion,
     ConversionOptions,
-    FileKind,
     Inspection,
     RegistryAccess,
     Release,
@@ -48,6 +47,7 @@ from packager.values import (
 
 if TYPE_CHECKING:
     from packager.isolation import Child
+    from packager.targets import Target
 
 PathLike = str | os.PathLike[str]
 
@@ -122,52 +122,36 @@ def _convert(
     child: Child,
     report: Report,
 ) -> Conversion:
-    """Inspect ``file`` while ``child`` prepares, and have it converted there."""
-    from packager.adoption import adopt
-    from packager.conversion import ConversionRequest, convert_inspected, environment, limits
-    from packager.h5 import unsafe_lambdas
-    from packager.interface import check_compatible
+    """Have ``file`` inspected and converted by ``child``, and put in place what comes out."""
+    from packager.errands import admit_source, convert_source
+    from packager.request import environment, limits
     from packager.savedmodel import new_version
-    from packager.savedmodel.source import require_self_contained
-    from packager.signatures import Declaration, find_declaration, read_declaration
-    from packager.sources import Watch, admitted, taken_as_it_is
-    from packager.targets import resolve
 
-    older = options.compatible_with and resolve(options.compatible_with, report=report)
+    older = _older(options, report)
     report = watch = Stopwatch(report)
     say(report, "inspecting the file")
-    watched = Watch(Path(file))
-    inspection, config = admitted(Path(file), options.supplied)
-    if options.signature is not None:
-        declaration = read_declaration(options.signature, model_file=inspection.path)
-    else:
-        declaration = find_declaration(Path(), name, model_file=inspection.path) or Declaration()
-    as_it_is = taken_as_it_is(inspection, options, declaration)
+    path = Path(file)
+    admitted = child.run(admit_source, path, name, options, report=report, doing="inspecting the file")
+    inspection = admitted.inspection
     with new_version(Path(output), name, version=version, replace=force) as slot:
-        request = ConversionRequest(
-            inspection=inspection,
-            config=config,
-            options=options,
-            name=name,
-            declaration=declaration,
-            work=slot.work,
-        )
-        result = child.run(
-            adopt if as_it_is else convert_inspected,
-            request,
+        result, as_it_is = child.run(
+            convert_source,
+            admitted,
+            name,
+            options,
+            slot.work,
             report=report,
             environment=environment(inspection),
             limits=limits(inspection, options),
         )
-        watched.require_unchanged()
-        if inspection.kind is FileKind.SAVED_MODEL and not as_it_is:
-            require_self_contained(slot.work)
         if older:
+            from packager.interface import check_compatible
+
             check_compatible(older, result.signatures)
         servable = slot.publish()
     stages = tuple(StageTime(name=name, seconds=seconds) for name, seconds in watch.stop().items())
     _tell_cost(stages, result.peak_memory, report)
-    ran = unsafe_lambdas(inspection)
+    ran = admitted.unsafe_lambdas
     return Conversion(
         servable=servable,
         source=inspection.path,
@@ -189,6 +173,14 @@ def _convert(
         stages=stages,
         peak_memory=result.peak_memory,
     )
+
+
+def _older(options: ConversionOptions, report: Report) -> Target | None:
+    if options.compatible_with is None:
+        return None
+    from packager.targets import resolve
+
+    return resolve(options.compatible_with, report=report)
 
 
 def suggest_architecture(file: PathLike, *, output: PathLike | None = None) -> str:
@@ -222,21 +214,22 @@ def propose_mapping(
     It is returned, and written to ``output``. Raises a ModelFileError, or UsageError where the architecture
     cannot be built.
     """
-    from packager import conversion
+    from packager.conversion import propose_mapping
     from packager.h5 import admit
     from packager.isolation import run_isolated
     from packager.mapping import write_mapping
+    from packager.request import environment, limits
 
     inspection, config = admit(Path(file), supplied, leave_open=True)
     _require_no_architecture(inspection)
     text = run_isolated(
-        conversion.propose_mapping,
+        propose_mapping,
         inspection,
         config,
         supplied,
         report=report,
-        environment=conversion.environment(inspection),
-        limits=conversion.limits(inspection),
+        environment=environment(inspection),
+        limits=limits(inspection),
         doing="building the architecture",
     )
     if output is not None:

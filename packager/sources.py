@@ -17,32 +17,27 @@ if TYPE_CHECKING:
     from packager.signatures import Declaration
 
 
-class Watch:
-    """Sees whether a source stays what it was, from before it is inspected until after it was loaded."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._before = path, _identities(path)
-
-    def require_unchanged(self) -> None:
-        """Raise ModelFileError where a file was written to, replaced, added or removed."""
-        if _identities(self._path) != self._before:
-            raise ModelFileError(
-                f"{os.fspath(self._path)!r} was changed while it was read: what was loaded may not be what "
-                "was checked",
-                hint="wait until it is written, or copy it, and try again",
-            )
+Identities = Mapping[str, tuple[int, ...] | None]
+"""What changes whenever a file is written to or replaced, by name; ``None`` of what is no file."""
 
 
-def _identities(path: Path) -> Mapping[str, tuple[int, ...] | None]:
+def identities(path: Path) -> Identities:
+    """Return by what it is seen later whether a source is still what it was."""
     names = source_files(path) if is_saved_model(path) else ["."]
     return {name: _identity(path / name) for name in names}
 
 
-def _identity(path: Path) -> tuple[int, ...] | None:
-    """Return what changes whenever ``path`` is written to or replaced, ``None`` where it is no file.
+def require_unchanged(path: Path, before: Identities) -> None:
+    """Raise ModelFileError where a file was written to, replaced, added or removed since ``before``."""
+    if identities(path) != before:
+        raise ModelFileError(
+            f"{os.fspath(path)!r} was changed while it was read: what was loaded may not be what was checked",
+            hint="wait until it is written, or copy it, and try again",
+        )
 
-    The time of its last change (``st_ctime``) is the system's own: nobody can set it back.
-    """
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """Return that of one file. Its last change (``st_ctime``) is the system's own: nobody sets it back."""
     try:
         status = path.stat()
     except (OSError, ValueError):

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from packager.companion import die_with_parent
 from packager.errors import ModelFileError, PackagerError
 
 T = TypeVar("T")
@@ -40,6 +41,7 @@ def confined(work: Callable[[], T], path: Path, *, seconds: float) -> T:
     child = os.fork()
     if child == 0:
         os.close(ours)
+        die_with_parent()
         _serve(work, theirs, seconds)
     os.close(theirs)
     try:

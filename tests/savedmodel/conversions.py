@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from packager.conversion import ConversionRequest, ConversionResult, convert_inspected
+from packager.conversion import convert_inspected
 from packager.errors import PackagerError
 from packager.progress import Event, Level, Report
+from packager.request import ConversionRequest, ConversionResult
 from packager.signatures import Declaration
 from packager.values import AS_THE_SOURCE
 

@@ -69,6 +69,14 @@ def test_inspect_imports_neither_tensorflow_nor_docker(small_h5: Path) -> None:
     assert not modules & {*HEAVY, "yaml"}
 
 
+def test_convert_itself_reads_no_model(tmp_path: Path) -> None:
+    (tmp_path / "model.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    arguments = ["packager", "convert", str(tmp_path / "model.h5"), "--name", "m", "-o", str(tmp_path)]
+    modules = imported_by(f"sys.argv = {arguments}; import packager.cli; packager.cli.main()")
+    assert "packager.errands" in modules
+    assert not modules & {*HEAVY, "numpy", "h5py", "google.protobuf"}
+
+
 def test_the_library_imports_nothing_heavy() -> None:
     assert not imported_by("import packager; packager.convert; packager.push") & {*HEAVY, "numpy", "h5py"}
 

@@ -148,6 +148,21 @@ def test_a_child_prepares_before_it_is_told_what_to_run() -> None:
         assert child.run(tell_environment, environment={"LATE": "2"}) == ("1 0", "1", "2")
 
 
+def test_a_child_runs_one_function_after_the_other() -> None:
+    with started(get_ready, environment={"EARLY": "1", "LATE": "0"}) as child:
+        assert child.run(succeed, 41) == 42
+        with pytest.raises(SignatureError, match="bad name"):
+            child.run(fail)
+        with pytest.raises(ChildBugError, match="ZeroDivisionError: ours"):
+            child.run(blunder)
+        assert child.run(tell_environment, environment={"LATE": "2"}) == ("1 0", "1", "2")
+        assert child.run(tell_environment) == ("1 0", "1", "2")
+        with pytest.raises(ModelLoadError, match="exited with status 7"):
+            child.run(leave)
+        with pytest.raises(ModelLoadError, match="exited with status 7"):
+            child.run(succeed, 41)
+
+
 def test_a_child_that_prepares_ends_when_there_is_nothing_to_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

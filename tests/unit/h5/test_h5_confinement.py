@@ -105,6 +105,25 @@ def test_an_interruption_ends_the_child() -> None:
     assert children() <= others
 
 
+KILLED = """
+import time
+from pathlib import Path
+from packager.h5.confinement import confined
+confined(lambda: (print("at work", flush=True), time.sleep(60)), Path("model.h5"), seconds=5)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends when its limits are reached")
+def test_it_ends_with_a_parent_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        assert parent.stdout.readline() == "at work\n"
+        parent.kill()
+        killed = time.monotonic()
+        assert parent.stdout.read() == ""  # nobody has the other end of the pipe any more
+    assert time.monotonic() - killed < 30
+
+
 def test_it_works_from_a_thread() -> None:
     results = []
     thread = threading.Thread(target=lambda: results.append(confined(lambda: 7, FILE, seconds=5)))
