@@ -53,6 +53,38 @@ def test_order_of_reads_and_writes_and_control_flow_stays() -> None:
     assert any(name.startswith("^") for _, names in nodes(ours) for name in names)
 
 
+def test_graphs_within_graphs_and_code_outside_of_them_stay() -> None:
+    import tensorflow as tf
+
+    from packager.savedmodel.tracing import traced
+
+    def call(tensors: Any) -> list[Any]:
+        (x,) = tensors
+        graph = tf.compat.v1.get_default_graph()
+        with tf.init_scope():
+            assert tf.executing_eagerly()
+            two = tf.constant(1.0) + 1.0
+            with graph.as_default():  # which is to be entered from here
+                assert not tf.executing_eagerly()
+                x = tf.identity(x)
+            assert tf.executing_eagerly()
+        with tf.Graph().as_default() as other:
+            tf.constant(3.0)
+            with graph.as_default():
+                assert tf.compat.v1.get_default_graph() is graph
+                x = x * two.numpy()
+            assert tf.compat.v1.get_default_graph() is other
+            assert len(other.get_operations()) == 1
+        with graph.as_default() as same, tf.name_scope("inner"), tf.control_dependencies([tf.no_op()]):
+            assert same is graph
+            return [tf.identity(x)]
+
+    function = traced(endpoint(call, None), ["x"])
+    assert function(tf.constant([1.0, 2.0]))["y"].numpy().tolist() == [2, 4]
+    last = function.graph.get_operation_by_name("inner/Identity")
+    assert [operation.type for operation in last.control_inputs] == ["NoOp"]
+
+
 def test_wrong_type_is_told_as_ever() -> None:
     import tensorflow as tf
 
