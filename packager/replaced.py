@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -62,29 +62,16 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where the module is, with a loader that replaces; ``None`` for all others."""
+        """Return where the module is, whose loader then replaces; ``None`` for all others."""
         if fullname != self._module:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
-        if spec is not None and isinstance(spec.loader, Loader):
-            spec.loader = _ReplacingLoader(spec.loader, self._name, self._value)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                setattr(module, self._name, self._value)
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # a loader has one module
         return spec
-
-
-class _ReplacingLoader(Loader):
-    """Executes a module as ``loader`` does, and replaces a name in it."""
-
-    def __init__(self, loader: Loader, name: str, value: Any) -> None:
-        self._loader, self._name, self._value = loader, name, value
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Let the loader make it."""
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Let the loader, which the module has from now on, execute it."""
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
-        module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        setattr(module, self._name, self._value)
