@@ -214,7 +214,7 @@ def propose_mapping(
     It is returned, and written to ``output``. Raises a ModelFileError, or UsageError where the architecture
     cannot be built.
     """
-    from packager.conversion import propose_mapping
+    from packager import conversion
     from packager.h5 import admit
     from packager.isolation import run_isolated
     from packager.mapping import write_mapping
@@ -223,7 +223,7 @@ def propose_mapping(
     inspection, config = admit(Path(file), supplied, leave_open=True)
     _require_no_architecture(inspection)
     text = run_isolated(
-        propose_mapping,
+        conversion.propose_mapping,
         inspection,
         config,
         supplied,
