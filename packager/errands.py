@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from packager.progress import Report
 from packager.request import ConversionRequest, ConversionResult
-from packager.values import ConversionOptions, FileKind, Inspection
+from packager.values import ConversionOptions, Inspection
 
 if TYPE_CHECKING:
     from packager.signatures import Declaration
@@ -28,7 +28,7 @@ class Admitted:
     unsafe_lambdas: tuple[str, ...]
     """Layers whose bytecode may run, because the user allows it."""
     rest: bytes
-    """A pickled ``_Rest``."""
+    """A pickled ``_Rest``: to read it imports what the command has no other use for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,6 @@ def convert_source(
     """
     from packager.adoption import adopt
     from packager.conversion import convert_inspected
-    from packager.savedmodel.source import require_self_contained
     from packager.sources import require_unchanged
 
     rest: _Rest = pickle.loads(admitted.rest)
@@ -90,6 +89,4 @@ def convert_source(
     )
     result = (adopt if rest.as_it_is else convert_inspected)(request, report=report)
     require_unchanged(admitted.inspection.path, rest.before)
-    if admitted.inspection.kind is FileKind.SAVED_MODEL and not rest.as_it_is:
-        require_self_contained(work)
     return result, rest.as_it_is

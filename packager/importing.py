@@ -62,8 +62,7 @@ AHEAD = (
 
 def import_tensorflow() -> Any:
     """Import TensorFlow, with what is ``DEFERRED`` left for when it is touched, and return it."""
-    _look_into_protocols_once()
-    _quote_once()
+    _look_once()
     with _nothing_collected(), _nothing_for_onlookers():
         tensorflow = import_sparingly("tensorflow", DEFERRED, lists=LISTS)
         _run_operations_as_they_are()
@@ -121,21 +120,19 @@ def _by_keywords_only(function: Callable[..., T]) -> Callable[..., T]:
     return raw
 
 
-def _quote_once() -> None:
-    """Let ``typing`` look once at each type that TensorFlow quotes: it quotes the same few 15,000 times."""
-    names = vars(typing)
-    check = names["_type_check"]
-    quoted = cache(lambda name: check(name, "a type"))
-    names["_type_check"] = lambda arg, *args, **options: (
-        quoted(arg) if type(arg) is str and arg.startswith("_atypes.") else check(arg, *args, **options)
-    )
+def _look_once() -> None:
+    """Let ``typing`` look once at what a protocol asks for, and at the types that TensorFlow quotes.
 
-
-def _look_into_protocols_once() -> None:
-    """Let ``typing`` remember what a protocol asks for, as it does itself as of Python 3.12."""
+    It quotes the same few 15,000 times. As of Python 3.12, the one is remembered and the other not done.
+    """
     if sys.version_info < (3, 12):
         names = vars(typing)
+        check = names["_type_check"]
+        quoted = cache(lambda name: check(name, "a type"))
         names["_get_protocol_attrs"] = cache(names["_get_protocol_attrs"])
+        names["_type_check"] = lambda arg, *args, **options: (
+            quoted(arg) if type(arg) is str and arg.startswith("_atypes.") else check(arg, *args, **options)
+        )
 
 
 def _run_operations_as_they_are() -> None:

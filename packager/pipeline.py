@@ -35,6 +35,7 @@ from packager.values import (
     Check,
     Conversion,
     ConversionOptions,
+    FileKind,
     Inspection,
     RegistryAccess,
     Release,
@@ -144,6 +145,10 @@ def _convert(
             environment=environment(inspection),
             limits=limits(inspection, options),
         )
+        if inspection.kind is FileKind.SAVED_MODEL and not as_it_is:  # not asked of who ran what is in it
+            from packager.savedmodel.source import require_self_contained
+
+            require_self_contained(slot.work)
         if older:
             from packager.interface import check_compatible
 

@@ -1,6 +1,6 @@
 """A conversion as its two sides know it: what is asked of the process that converts, and what it tells.
 
-Nothing is imported here, for the side that asks imports nothing that reads a model.
+The side that asks reads no model, so nothing is imported here that does.
 """
 
 from __future__ import annotations
